@@ -1,0 +1,29 @@
+/*
+ * The record: what a later process must know to take a container down. Flat keys and values, kept
+ * in the state file. `delete` is another process than `create`; this is all it has.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct arena;
+struct err;
+
+#define RECORD_PAIR_COUNT_MAX 64
+
+struct record_pair {
+	const char *key; /* "cgroup.path", "apparmor.profile": room or wall, dot, what */
+	const char *value;
+};
+
+struct record {
+	struct arena *arena;
+	struct record_pair pairs[RECORD_PAIR_COUNT_MAX];
+	uint32_t count;
+};
+
+/** record_set() - remember @value under @key; both are copied, an old value is replaced. */
+int record_set(struct record *rec, const char *key, const char *value, struct err *e);
+
+/** record_get() - what was remembered, or NULL. */
+const char *record_get(const struct record *rec, const char *key);
