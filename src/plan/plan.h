@@ -76,7 +76,8 @@ struct plan {
 };
 
 /**
- * plan_make() - decide everything
+ * plan_make() - decide namespaces, ids and capabilities; the rooms' and walls' parts are added by
+ * sandbox_plan()
  * @spec, @host, @arena: borrowed, must outlive the plan
  *
  * Context: pure.
@@ -85,5 +86,9 @@ struct plan {
 int plan_make(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	      struct arena *arena, struct plan *ret_plan, struct err *e);
 
-/** plan_explain() - the plan in words, a line for each step, in the order of acting. */
+/** plan_warn() - note a sentence for the user in plan->warnings. */
+int plan_warn(struct plan *plan, struct err *e, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** plan_explain() - namespaces, ids and capabilities in words, a line for each step. */
 void plan_explain(const struct plan *plan, struct text *out);

@@ -8,9 +8,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct arena;
 struct err;
+struct host;
 struct plan;
+struct plan_request;
 struct record;
+struct spec;
+struct text;
 
 /* What the caller hands over. Descriptors are borrowed. */
 struct sandbox_request {
@@ -22,10 +27,16 @@ struct sandbox_request {
 	unsigned preserve_fd_count; /* descriptors 3 .. 3+N-1 pass through to the workload */
 	pid_t target_pid; /* exec: the container's init; else 0 */
 	const char *sub_cgroup; /* exec: run in this cgroup below the container's; NULL: in its own */
-	/* run the hooks of one point with the container's state; see runtime/hooks.h. Context: the
-	 * caller for createRuntime and prestart, the child for createContainer and startContainer */
+	/* run the hooks of one enum spec_hook_point with the container's state; see
+	 * runtime/hooks.h. NULL: none. Context: the caller for prestart and createRuntime, the child
+	 * for createContainer and startContainer (a single-threaded fork, so it may allocate).
+	 * @pid: the init process as the runtime's pid namespace counts; in the child as well */
 	int (*run_hooks)(void *hook_context, int point, pid_t pid, struct err *e);
 	void *hook_context;
+	/* called once the process exists, before it goes on: write its pid down so that a later
+	 * delete finds it whatever happens to us. NULL: none */
+	int (*note_pid)(void *note_context, pid_t pid, struct err *e);
+	void *note_context;
 };
 
 /* A process that has been made. */
@@ -34,6 +45,18 @@ struct sandbox {
 	int pidfd;
 	int sync_fd; /* our end; the child waits there, or on start.sock, for sandbox_go() */
 };
+
+/**
+ * sandbox_plan() - the whole plan: plan_make(), then the rooms' parts, then the walls'
+ * @host: walls add to it what their probe() finds
+ *
+ * Context: parent. Pure but for the probes.
+ */
+int sandbox_plan(const struct spec *spec, struct host *host, const struct plan_request *request,
+		 struct arena *arena, struct plan *ret_plan, struct err *e);
+
+/** sandbox_explain() - the plan in words, in the order of acting. */
+void sandbox_explain(const struct plan *plan, struct text *out);
 
 /**
  * sandbox_create() - build rooms, raise walls, stop before the workload
@@ -54,6 +77,13 @@ int sandbox_create(struct plan *plan, const struct sandbox_request *request, str
  * that the child met. A wall that does not stand kills the process.
  */
 int sandbox_go(struct plan *plan, struct sandbox *sandbox, struct err *e);
+
+/**
+ * sandbox_detach() - leave the process waiting at start.sock for sandbox_start()
+ *
+ * Until this call the child dies with us. Call it when the state file names the process.
+ */
+int sandbox_detach(struct sandbox *sandbox, struct err *e);
 
 /**
  * sandbox_start() - sandbox_go() from a process that did not make the sandbox

@@ -28,8 +28,9 @@ enum stage {
 struct part {
 	const struct wall *wall;
 	enum stage stage;
-	bool is_final_at_exec; /* what verify() looks at changes at execve: look at the exec stop,
-				  not before */
+	bool is_final_at_exec; /* what verify() looks at changes at execve, or is raised in
+				  STAGE_LAST: look at the exec stop, not before */
+	bool wants_attend;     /* apply() waits for the parent's attend() */
 };
 
 /* The half-built child, as apply() sees it. Descriptors are borrowed. */
@@ -59,8 +60,8 @@ struct wall {
 	const char *name; /* folder, key in the state file, first word of its errors */
 	size_t part_size; /* bytes; plan() receives a zeroed part this big, owned by the plan */
 
-	/* parent: what can this kernel do? only asked when the spec wants something of the wall */
-	int (*probe)(struct host *host, struct err *e);
+	/* parent: what can this kernel do, of what the spec wants? facts go into the host */
+	int (*probe)(const struct spec *spec, struct host *host, struct err *e);
 	/* pure: what shall be done, and at which stage? */
 	int (*plan)(struct part *part, const struct spec *spec, const struct host *host,
 		    struct plan *plan, struct err *e);
@@ -82,13 +83,40 @@ struct wall {
 /* walls.c: all walls, in their order inside a stage; NULL ends the list. */
 extern const struct wall *const walls[];
 
-/** walls_plan() - run each wall's probe() and plan(); fills plan->parts. */
-int walls_plan(struct plan *plan, struct host *host, struct err *e);
+/** walls_probe() - let each wall add to @host what it must know about the kernel for this spec. */
+int walls_probe(const struct spec *spec, struct host *host, struct err *e);
+
+/** walls_plan() - each wall's decision; fills plan->parts. Context: pure. */
+int walls_plan(struct plan *plan, struct err *e);
+
+/**
+ * walls_prepare() - load and attach what must stand before the child exists
+ *
+ * On failure what was prepared is released again.
+ */
 int walls_prepare(struct plan *plan, struct record *rec, struct err *e);
+
 /** walls_apply() - raise the walls of one stage. Context: child; no allocation, no log. */
 int walls_apply(const struct plan *plan, enum stage stage, const struct child *self, struct err *e);
+
+/** walls_want_attend() - does a wall of @stage wait for its attend() while it rises? */
+bool walls_want_attend(const struct plan *plan, enum stage stage);
+
+/** walls_attend() - the parent's half, for the walls of one stage. */
+int walls_attend(const struct plan *plan, enum stage stage, const struct witness *seen,
+		 struct wall_page *page, struct err *e);
+
+/**
+ * walls_verify() - hold what the kernel says against the plan
+ *
+ * With @seen->at_exec the walls that are final only then are looked at, else all others.
+ */
 int walls_verify(const struct plan *plan, const struct witness *seen, struct err *e);
-/** walls_need_exec_stop() - must the workload be looked at when execve has just happened? */
-bool walls_need_exec_stop(const struct plan *plan);
+
+/** walls_want_exec_stop() - must the workload be looked at when execve has just happened? */
+bool walls_want_exec_stop(const struct plan *plan);
+
+/** walls_release() - take down what @rec names; goes on after an error and returns the first. */
 int walls_release(const struct record *rec, struct err *e);
+
 void walls_explain(const struct plan *plan, struct text *out);
