@@ -4,7 +4,8 @@
 
 #include "base/err.h"
 
-static void err_fill(struct err *e, int code, const char *suffix, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+err_fill(struct err *e, int code, const char *suffix, const char *format, va_list args)
 {
 	int used;
 
