@@ -37,3 +37,8 @@ const char *record_get(const struct record *rec, const char *key)
 			return rec->pairs[i].value;
 	return NULL;
 }
+
+int record_save(const struct record *rec, struct err *e)
+{
+	return rec->save ? rec->save(rec->save_context, rec, e) : 0;
+}
