@@ -1,0 +1,84 @@
+/*
+ * The root file system of a container, built as its plan (plan.h) says. The parent opens what only
+ * it can open; the child, in its own mount namespace, attaches everything and changes root. In
+ * order:
+ *
+ *     parent   rootfs_prepare          before clone()
+ *     child    rootfs_build            needs no cgroup: may run while the parent makes cgroups
+ *     child    rootfs_mount_cgroups    needs the child in its cgroup and cgroup namespace
+ *     child    rootfs_open_console     with process.terminal only
+ *     child    (createContainer hooks)
+ *     child    rootfs_pivot
+ *     child    rootfs_finish           needs the child's network, ipc and uts namespaces
+ *
+ * All errors are final: the child exits and its mounts go with it. What the child calls does not
+ * allocate.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "sys/mount.h"
+
+struct cgroup_plan;
+struct err;
+struct rootfs_plan;
+
+/* The root under construction. Zeroed by rootfs_prepare(); copied by clone() into the child. */
+struct rootfs {
+	struct mounter mounter;
+	int proc_fd;   /* borrowed */
+	int root_fd;   /* the root's mount: detached after prepare or -EBADF, attached after build */
+	int dev_fd;    /* root of the file system at /dev when we made it, or -EBADF */
+	int pts_fd;    /* root of the devpts at /dev/pts when we made it, or -EBADF */
+	int *sources;  /* for each mount of the plan what the parent opened, or -EBADF */
+	uint32_t source_count;
+};
+
+/**
+ * rootfs_prepare() - open what the child will not be able to open
+ * @proc_fd: procfs_open() of the caller; borrowed for the rootfs' life
+ *
+ * With a user namespace and a privileged parent: root and bind sources, as detached mounts; always:
+ * idmapped mounts. Else nothing, cheaply.
+ *
+ * Context: parent, host mounts, before clone(). May fork a short-lived process (for idmaps).
+ * Return: 0, or -errno with @e filled and nothing left open.
+ */
+int rootfs_prepare(const struct rootfs_plan *plan, int proc_fd, struct rootfs *ret_rootfs,
+		   struct err *e);
+
+/** rootfs_release() - close what is open. Both sides; the parent right after clone(). */
+void rootfs_release(struct rootfs *rootfs);
+
+/**
+ * rootfs_build() - mounts of the host cut off, root attached at its path, mounts, devices, links
+ *
+ * Context: child, in its user and mount namespace and, if made, pid, ipc and network namespace (the
+ * file systems mounted here show those). umask 0.
+ */
+int rootfs_build(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
+
+/**
+ * rootfs_mount_cgroups() - mounts of type cgroup and what lies on top of them
+ *
+ * Context: child, once it is in its cgroup and its cgroup namespace. Does nothing, without a system
+ * call, when the plan has none.
+ */
+int rootfs_mount_cgroups(const struct rootfs_plan *plan, const struct cgroup_plan *cgroup,
+			 struct rootfs *rootfs, struct err *e);
+
+/**
+ * rootfs_open_console() - a terminal out of the container's devpts, bound over /dev/console
+ * @ret_master_fd, @ret_slave_fd: owned by the caller
+ *
+ * The slave comes from TIOCGPTPEER, never from a path (CVE-2025-52565).
+ */
+int rootfs_open_console(const struct rootfs_plan *plan, struct rootfs *rootfs, int *ret_master_fd,
+			int *ret_slave_fd, struct err *e);
+
+/** rootfs_pivot() - make the root "/" and let go of the host's mounts; cwd is "/" afterwards. */
+int rootfs_pivot(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
+
+/** rootfs_finish() - sysctls, read-only and masked paths, read-only root, propagation of "/". */
+int rootfs_finish(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
