@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "sys/mount.h"
+#include "sys/mounter.h"
 
 struct arena;
 struct err;

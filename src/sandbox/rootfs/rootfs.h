@@ -6,7 +6,7 @@
  *     parent   rootfs_prepare          before clone()
  *     child    rootfs_build            needs no cgroup: may run while the parent makes cgroups
  *     child    rootfs_mount_cgroups    needs the child in its cgroup and cgroup namespace
- *     child    rootfs_open_console     with process.terminal only
+ *     child    rootfs_open_ptmx, rootfs_bind_console   with process.terminal only
  *     child    (createContainer hooks)
  *     child    rootfs_pivot
  *     child    rootfs_finish           needs the child's network, ipc and uts namespaces
@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "sys/mount.h"
+#include "sys/mounter.h"
 
 struct cgroup_plan;
 struct err;
@@ -37,7 +37,7 @@ struct rootfs {
 
 /**
  * rootfs_prepare() - open what the child will not be able to open
- * @proc_fd: procfs_open() of the caller; borrowed for the rootfs' life
+ * @proc_fd: proc_open_root() of the caller; borrowed for the rootfs' life
  *
  * With a user namespace and a privileged parent: root and bind sources, as detached mounts; always:
  * idmapped mounts. Else nothing, cheaply.
@@ -69,13 +69,20 @@ int rootfs_mount_cgroups(const struct rootfs_plan *plan, const struct cgroup_pla
 			 struct rootfs *rootfs, struct err *e);
 
 /**
- * rootfs_open_console() - a terminal out of the container's devpts, bound over /dev/console
- * @ret_master_fd, @ret_slave_fd: owned by the caller
+ * rootfs_open_ptmx() - the ptmx of the container's own devpts, for a new terminal
  *
- * The slave comes from TIOCGPTPEER, never from a path (CVE-2025-52565).
+ * Where the plan has no devpts of its own, the one that the root shows at /dev/pts, if it is one.
+ *
+ * Return: a descriptor open for reading and writing, or -errno with @e filled.
  */
-int rootfs_open_console(const struct rootfs_plan *plan, struct rootfs *rootfs, int *ret_master_fd,
-			int *ret_slave_fd, struct err *e);
+int rootfs_open_ptmx(const struct rootfs_plan *plan, const struct rootfs *rootfs, struct err *e);
+
+/**
+ * rootfs_bind_console() - show @slave_fd, from TIOCGPTPEER and never from a path (CVE-2025-52565),
+ * as /dev/console
+ */
+int rootfs_bind_console(const struct rootfs_plan *plan, const struct rootfs *rootfs, int slave_fd,
+			struct err *e);
 
 /** rootfs_pivot() - make the root "/" and let go of the host's mounts; cwd is "/" afterwards. */
 int rootfs_pivot(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);

@@ -14,22 +14,22 @@
 struct err;
 
 /**
- * procfs_open() - open the procfs of our own mounts, or a private one where that is not to be had
+ * proc_open_root() - open the procfs of our own mounts, or a private one where that is not to be had
  *
  * Context: before entering mounts that a container shaped.
  * Return: an O_PATH descriptor; -errno with @e filled.
  */
-int procfs_open(struct err *e);
+int proc_open_root(struct err *e);
 
 /**
- * procfs_open_private() - a procfs mounted nowhere, of our pid namespace, that nobody can mount over
+ * proc_open_private() - a procfs mounted nowhere, of our pid namespace, that nobody can mount over
  *
  * Needs CAP_SYS_ADMIN over the pid namespace's owner, and Linux 5.2.
  */
-int procfs_open_private(struct err *e);
+int proc_open_private(struct err *e);
 
-/** procfs_check() - is @fd the root directory of a procfs? Return: 0; -EXDEV with @e filled. */
-int procfs_check(int fd, struct err *e);
+/** proc_check_root() - is @fd the root directory of a procfs? Return: 0; -EXDEV with @e filled. */
+int proc_check_root(int fd, struct err *e);
 
 /**
  * proc_open() - open @path ("self/attr/exec", "sys/net/...") beneath @proc_fd

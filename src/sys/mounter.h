@@ -4,7 +4,8 @@
  * 5.12). On older kernels the same four verbs are played with mount(2): what is "detached" lies on
  * a scratch mount that only the calling process's mount namespace has, and is moved from there.
  *
- * No memory is allocated; all of this may run in a half-built child.
+ * No memory is allocated; all of this may run in a half-built child. The classic verbs change the
+ * working directory.
  */
 #pragma once
 
@@ -19,11 +20,12 @@ struct mounter {
 	bool is_classic; /* mount(2) only */
 	int proc_fd;     /* borrowed; classic: names descriptors to mount(2) */
 	int scratch_fd;  /* classic: where mounts lie before they are attached */
+	unsigned scratch_count; /* classic: places used there */
 };
 
 /**
  * mounter_init() - look what the kernel offers
- * @proc_fd: borrowed for the mounter's life; see procfs_open()
+ * @proc_fd: borrowed for the mounter's life; see proc_open_root()
  *
  * Return: 0; -errno with @e filled.
  */
@@ -38,12 +40,12 @@ enum mount_how {
 };
 
 /**
- * mount_clone() - a detached copy of what is at @path below @dir_fd ("" for @dir_fd itself)
+ * mounter_clone() - a detached copy of what is at @path below @dir_fd ("" for @dir_fd itself)
  * @how: enum mount_how
  *
  * Return: descriptor of the copy's root, or -errno with @e filled.
  */
-int mount_clone(const struct mounter *mounter, int dir_fd, const char *path, unsigned how,
+int mounter_clone(struct mounter *mounter, int dir_fd, const char *path, unsigned how,
 		struct err *e);
 
 /* One option of a file system; value NULL for a flag. */
@@ -63,11 +65,15 @@ struct mount_fs {
 	const char *data; /* the options once more as one string, quoted as mount(2) wants it */
 };
 
-/** mount_make() - a detached mount of a file system. Return: as mount_clone(). */
-int mount_make(const struct mounter *mounter, const struct mount_fs *fs, struct err *e);
+/** mounter_make() - a detached mount of a file system. Return: as mounter_clone(). */
+int mounter_make(struct mounter *mounter, const struct mount_fs *fs, struct err *e);
 
-/** mount_make_at() - mount a file system on directory @target_fd, with the fewest calls. */
-int mount_make_at(const struct mounter *mounter, const struct mount_fs *fs, int target_fd,
+/**
+ * mounter_make_at() - mount a file system on directory @target_fd, with the fewest calls
+ *
+ * Changes the working directory to @target_fd.
+ */
+int mounter_make_at(struct mounter *mounter, const struct mount_fs *fs, int target_fd,
 		  struct err *e);
 
 /* What shall become of a mount that is there. */
@@ -79,17 +85,21 @@ struct mount_change {
 	bool is_recursive;
 };
 
-/** mount_change() - change the mount whose root is @mount_fd. Return: 0 or -errno, @e filled. */
-int mount_change(const struct mounter *mounter, int mount_fd, const struct mount_change *change,
+/** mounter_change() - change the mount whose root is @mount_fd. Return: 0 or -errno, @e filled. */
+int mounter_change(struct mounter *mounter, int mount_fd, const struct mount_change *change,
 		 struct err *e);
 
-/** mount_attach() - attach detached @mount_fd at @target_fd; @mount_fd stays its root. */
-int mount_attach(const struct mounter *mounter, int mount_fd, int target_fd, struct err *e);
+/** mounter_attach() - attach detached @mount_fd at @target_fd; @mount_fd stays its root. */
+int mounter_attach(struct mounter *mounter, int mount_fd, int target_fd, struct err *e);
 
-/** mount_attach_at() - as mount_attach(), at entry @name of directory @dir_fd, not following it. */
-int mount_attach_at(const struct mounter *mounter, int mount_fd, int dir_fd, const char *name,
+/** mounter_attach_at() - as mounter_attach(), at entry @name of directory @dir_fd, not following it. */
+int mounter_attach_at(struct mounter *mounter, int mount_fd, int dir_fd, const char *name,
 		    struct err *e);
 
-/** mount_reconfigure() - change superblock flags and options of what is mounted at @mount_fd. */
-int mount_reconfigure(const struct mounter *mounter, int mount_fd, const struct mount_fs *fs,
+/**
+ * mounter_reconfigure() - change flags and options of the file system mounted at directory @mount_fd
+ *
+ * As mount(2) does with MS_REMOUNT. Changes the working directory to @mount_fd.
+ */
+int mounter_reconfigure(struct mounter *mounter, int mount_fd, const struct mount_fs *fs,
 		      struct err *e);
