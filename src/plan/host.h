@@ -44,7 +44,8 @@ struct host {
 	enum cgroup_layout cgroup_layout;
 	struct cgroup_hierarchy cgroups[CGROUP_HIERARCHY_COUNT_MAX];
 	uint32_t cgroup_count;
-	const char *cgroup2_controllers; /* of our own cgroup in the cgroup2 tree; NULL without one */
+	const char *cgroup2_controllers; /* in the cgroup2 tree, as root of its root, as a user of our
+					    own cgroup: "cpu memory pids"; NULL without a tree */
 
 	/* kept for the walls, filled by their probe() */
 	bool has_seccomp_filter;
@@ -66,3 +67,15 @@ struct host {
  * Return: 0, or -errno with @e filled.
  */
 int host_probe(struct arena *arena, struct host *ret_host, struct err *e);
+
+/**
+ * host_parse_cgroups() - find the cgroup hierarchies in what procfs says; a step of host_probe()
+ * @mountinfo: text of /proc/self/mountinfo
+ * @own:       text of /proc/self/cgroup
+ *
+ * A hierarchy that is mounted more than once is taken at /sys/fs/cgroup if it is there.
+ *
+ * Return: 0 with cgroup_layout, cgroups and cgroup_count of @ret_host filled; -ENOMEM.
+ */
+int host_parse_cgroups(const char *mountinfo, const char *own, struct arena *arena,
+		       struct host *ret_host, struct err *e);
