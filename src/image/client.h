@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -62,12 +63,16 @@ struct image {
 
 #define IMAGE_LAYERS_MAX 128
 
-/* An open store. */
+/* An open store. Zeroed is not closed: use IMAGE_STORE_NONE, so that closing does nothing. */
 struct image_store {
 	int root_fd; /* its directory; -EBADF while there is none yet */
 	int lock_fd;
 	char *root; /* absolute path */
 };
+#define IMAGE_STORE_NONE                                                                           \
+	{                                                                                          \
+		.root_fd = -EBADF, .lock_fd = -EBADF                                               \
+	}
 
 /**
  * image_store_open() - open the store for reading
@@ -81,6 +86,7 @@ struct image_store {
  */
 int image_store_open(const char *root, struct image_store *ret_store, struct err *e);
 void image_store_close(struct image_store *store);
+#define own_image_store __attribute__((cleanup(image_store_close)))
 
 /**
  * image_resolve() - find an image and what a container needs of it
@@ -107,8 +113,8 @@ int image_drop(const struct image_store *store, const char *owner, struct err *e
  * @store: passed on as --root
  * @args:  verb and arguments, ends with NULL: { "load", "--tag", "x", "file.tar", NULL }
  * @stdin_fd:   borrowed; -EBADF for /dev/null
- * @ret_answer: the JSON that it wrote on standard output, or NULL if there was none; free(). May
- *              itself be NULL
+ * @ret_answer: what it wrote on standard output, free(); NULL to let it write on ours, as `save`
+ *              to a pipe wants
  *
  * The helper stands beside our own program, or where the installation put it; $PATH is not
  * searched. Its progress goes to our standard error.

@@ -46,5 +46,4 @@ int user_resolve(int root_fd, const char *text, struct arena *arena, struct user
  *
  * Return: as user_resolve().
  */
-int user_group_resolve(int root_fd, const char *text, struct arena *arena, gid_t *ret_gid,
-		       struct err *e);
+int user_group_resolve(int root_fd, const char *text, gid_t *ret_gid, struct err *e);
