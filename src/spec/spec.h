@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -113,10 +114,10 @@ enum spec_mount_ext {
 	SPEC_MOUNT_TMPCOPYUP = 1 << 0,
 	SPEC_MOUNT_IDMAP = 1 << 1,
 	SPEC_MOUNT_RIDMAP = 1 << 2,
-	SPEC_MOUNT_COPY_SYMLINK = 1 << 3, /* crun'"'"'s copy-symlink: make the source'"'"'s link, not a mount */
-	SPEC_MOUNT_SRC_NOFOLLOW = 1 << 4, /* crun'"'"'s src-nofollow */
-	SPEC_MOUNT_DEST_NOFOLLOW = 1 << 5, /* crun'"'"'s dest-nofollow */
-	SPEC_MOUNT_OPTIONAL = 1 << 6, /* crun'"'"'s optional: a missing source is no error */
+	SPEC_MOUNT_COPY_SYMLINK = 1 << 3, /* crun's copy-symlink: make the source's link, not a mount */
+	SPEC_MOUNT_SRC_NOFOLLOW = 1 << 4, /* crun's src-nofollow */
+	SPEC_MOUNT_DEST_NOFOLLOW = 1 << 5, /* crun's dest-nofollow */
+	SPEC_MOUNT_OPTIONAL = 1 << 6, /* crun's optional: a missing source is no error */
 };
 
 /*
@@ -199,7 +200,7 @@ struct spec_time_offset {
 
 struct spec_device {
 	const char *path;
-	char type; /* '"'"'c'"'"', '"'"'b'"'"', '"'"'p'"'"' ('"'"'u'"'"' is read as '"'"'c'"'"') */
+	char type; /* 'c', 'b', 'p' ('u' is read as 'c') */
 	int64_t major;
 	int64_t minor;
 	bool has_file_mode;
@@ -217,7 +218,7 @@ struct spec_net_device {
 
 struct spec_device_rule {
 	bool allow;
-	char type; /* '"'"'a'"'"', '"'"'c'"'"', '"'"'b'"'"' */
+	char type; /* 'a', 'c', 'b' */
 	int64_t major; /* -1: any */
 	int64_t minor; /* -1: any */
 	unsigned access; /* SPEC_ACCESS_* */
@@ -395,7 +396,7 @@ struct spec {
  * @arena:    where everything goes; must outlive the spec
  *
  * Unknown properties are ignored, as the spec wants; known ones with a wrong type or an impossible
- * value are errors that name the path: `linux.namespaces[2].type: unknown namespace '"'"'nett'"'"'`.
+ * value are errors that name the path: `linux.namespaces[2].type: unknown namespace 'nett'`.
  *
  * Context: any; pure but for memory.
  * Return: 0; -EINVAL for what the document got wrong, -ENOMEM.
@@ -412,6 +413,21 @@ int spec_read(struct json_object *document, struct arena *arena, struct spec *re
  */
 int spec_validate(const struct spec *spec, struct err *e);
 
+/** spec_process_validate() - spec_validate() for the process of exec */
+int spec_process_validate(const struct spec_process *process, struct err *e);
+
+#define SPEC_SYSCTL_BYTES_MAX 256
+
+/**
+ * spec_sysctl_path() - where setting @name lies beneath /proc/sys
+ *
+ * Both spellings are understood, "net.ipv4.ip_forward" and "net/ipv4/ip_forward". A name with an
+ * empty, "." or ".." part is an error.
+ *
+ * Return: 0 and "net/ipv4/ip_forward" in @ret_path; -EINVAL with @e filled.
+ */
+int spec_sysctl_path(const char *name, char *ret_path, size_t size, struct err *e);
+
 /** spec_process_read() - as spec_read(), for the process.json of exec. @document is borrowed. */
 int spec_process_read(struct json_object *document, struct arena *arena,
 		      struct spec_process *ret_process, struct err *e);
@@ -420,7 +436,7 @@ int spec_process_read(struct json_object *document, struct arena *arena,
 int spec_resources_read(struct json_object *document, struct arena *arena,
 			struct spec_resources *ret_resources, struct err *e);
 
-/** spec_release() - give back the reference to the document. The arena is the caller'"'"'s. */
+/** spec_release() - give back the reference to the document. The arena is the caller's. */
 void spec_release(struct spec *spec);
 
 /** spec_annotation() - value of annotation @key, or NULL. */
@@ -436,3 +452,7 @@ int spec_ns_flag(enum spec_ns ns);
 int spec_cap_number(const char *name);
 /** spec_cap_name() - name of capability @number, or NULL. */
 const char *spec_cap_name(unsigned number);
+
+/** spec_mount_option() - the words that mounts[].options understands, one by one. Return: NULL
+ *  when @index is past the last. */
+const char *spec_mount_option(size_t index);
