@@ -43,7 +43,8 @@ struct sandbox_request {
 struct sandbox {
 	pid_t pid;
 	int pidfd;
-	int sync_fd; /* our end; the child waits there, or on start.sock, for sandbox_go() */
+	int sync_fd; /* our end; the child waits there for sandbox_go() or sandbox_detach() */
+	int page_fd; /* shared with walls that want it, else -EBADF */
 };
 
 /**
@@ -76,7 +77,7 @@ int sandbox_create(struct plan *plan, const struct sandbox_request *request, str
  * Returns when execve has happened and the walls were read back from the kernel, or with the error
  * that the child met. A wall that does not stand kills the process.
  */
-int sandbox_go(struct plan *plan, struct sandbox *sandbox, struct err *e);
+int sandbox_go(const struct plan *plan, struct sandbox *sandbox, struct err *e);
 
 /**
  * sandbox_detach() - leave the process waiting at start.sock for sandbox_start()
@@ -89,13 +90,16 @@ int sandbox_detach(struct sandbox *sandbox, struct err *e);
  * sandbox_start() - sandbox_go() from a process that did not make the sandbox
  * @plan: made again from the saved spec, for the walls' verify()
  */
-int sandbox_start(struct plan *plan, int state_fd, pid_t pid, int pidfd, struct err *e);
+int sandbox_start(const struct plan *plan, int state_fd, pid_t pid, int pidfd, struct err *e);
 
 /**
- * sandbox_exec() - a further process in a running container, up to and over execve
+ * sandbox_exec() - a further process in a running container, up to the point before its workload
  * @plan: made with request.is_exec; the namespaces of @request->target_pid are joined
+ * @rec:  of the container: says which cgroup to enter
+ *
+ * sandbox_go() comes next.
  */
 int sandbox_exec(struct plan *plan, const struct sandbox_request *request,
-		 struct sandbox *ret_sandbox, struct err *e);
+		 const struct record *rec, struct sandbox *ret_sandbox, struct err *e);
 
 void sandbox_release(struct sandbox *sandbox);
