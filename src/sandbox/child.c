@@ -145,7 +145,7 @@ static int child_build_rooms(const struct child_world *world, int *ret_terminal_
 	if (r == 0)
 		r = child_enter_cgroup(world, e);
 	if (r == 0)
-		r = rootfs_mount_cgroups(plan->rootfs, plan->cgroup, world->rootfs, e);
+		r = rootfs_mount_cgroups(plan->rootfs, world->rootfs, e);
 	if (r == 0)
 		r = child_open_terminal(world, ret_terminal_fd, e);
 	if (r == 0)

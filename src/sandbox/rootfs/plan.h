@@ -12,6 +12,7 @@
 #include "sys/mounter.h"
 
 struct arena;
+struct cgroup_mount;
 struct err;
 struct plan;
 struct spec_mount;
@@ -22,7 +23,7 @@ enum rootfs_kind {
 	ROOTFS_FRESH,   /* a file system of its own */
 	ROOTFS_BIND,    /* a clone of what is at the source */
 	ROOTFS_REMOUNT, /* changes to what is there already */
-	ROOTFS_CGROUP,  /* cgroup_mounts() says what; entered cgroup needed */
+	ROOTFS_CGROUP,  /* the container's cgroup, in each hierarchy; must be entered before */
 };
 
 enum rootfs_move {
@@ -31,35 +32,38 @@ enum rootfs_move {
 	ROOTFS_CHROOT, /* no mount namespace of its own: chroot() only */
 };
 
-/* Who opens a source. */
-enum rootfs_opener {
-	ROOTFS_CHILD_OPENS,
-	ROOTFS_PARENT_OPENS, /* the child, in its user namespace, might not be allowed to */
-};
+/* All recursive attributes, those of the top mount, two kinds of propagation. */
+#define ROOTFS_CHANGE_COUNT_MAX 4
 
 struct rootfs_mount {
 	const struct spec_mount *spec;
 	enum rootfs_kind kind;
-	enum rootfs_opener opener;
 	const char *destination; /* absolute */
 	const char *source;      /* BIND: absolute path */
 	struct mount_fs fs;      /* FRESH, REMOUNT */
-	struct mount_change top; /* BIND, REMOUNT: for the mount itself */
-	struct mount_change all; /* for it and all beneath; nothing when all zero */
-	uint64_t propagation[2]; /* in this order; 0: none */
-	bool propagation_is_recursive;
-	unsigned clone_how;      /* enum mount_how */
-	bool needs_real_dir;     /* target must be a directory by its own name (CVE-2019-19921) */
-	bool target_no_follow;   /* dest-nofollow */
-	bool is_dev;             /* the file system that /dev will show: devices go into it */
-	bool is_pts;             /* the devpts that a terminal comes from */
-	bool inherits_mode;      /* tmpfs without mode=: takes the mode of a target that existed */
-	bool copies_up;          /* tmpcopyup */
-	bool copies_symlink;     /* copy-symlink */
-	bool is_optional;        /* a missing source is no error */
-	bool is_late;            /* on top of a cgroup mount: waits for it */
+	/* BIND, REMOUNT, FRESH: in this order, before the mount is attached; nothing when zero */
+	struct mount_change changes[ROOTFS_CHANGE_COUNT_MAX];
+	uint32_t change_count;
+	unsigned clone_how;      /* BIND: enum mount_how */
+	int idmap;               /* BIND: index into the plan's idmaps, -1: none */
+	bool idmap_is_recursive;
 	const char *file_label;  /* security.selinux of its root, where context= is not to be had */
-	int idmap;               /* index into idmaps, -1: none */
+	struct cgroup_mount *cgroups;  /* CGROUP */
+	struct mount_fs *cgroup_fs;    /* CGROUP: each of them as a mount of its own */
+	uint32_t cgroup_count;
+
+	bool parent_opens : 1;   /* the child, in its user namespace, might not be allowed to */
+	bool remounts_fs : 1;    /* REMOUNT: the superblock, not only this mount of it */
+	bool by_descriptor : 1;  /* FRESH: its root is needed before it is attached */
+	bool needs_real_dir : 1; /* target must be a directory by its own name (CVE-2019-19921) */
+	bool target_no_follow : 1; /* dest-nofollow */
+	bool may_be_in_proc : 1; /* target is one of the few files of procfs that may be covered */
+	bool is_dev : 1;         /* devices go into it before it is attached */
+	bool inherits_mode : 1;  /* tmpfs without mode=: takes the mode of a target that existed */
+	bool copies_up : 1;      /* tmpcopyup */
+	bool copies_symlink : 1; /* copy-symlink */
+	bool is_optional : 1;    /* a missing source is no error */
+	bool is_late : 1;        /* a cgroup, or on top of one: waits until it is entered */
 };
 
 /* Maps that idmapped mounts share: one user namespace for each different pair. */
@@ -71,22 +75,17 @@ struct rootfs_idmap {
 
 struct rootfs_device {
 	const char *path;  /* absolute in the container */
-	const char *name;  /* relative to /dev: made in it before it is attached; NULL: by path */
+	const char *name;  /* relative to /dev: made in it before it is attached; NULL: by path, later */
 	mode_t mode;       /* type and permissions */
 	dev_t dev;
 	uid_t uid;
 	gid_t gid;
-	bool is_default;   /* of the runtime's own set, not from linux.devices */
 };
 
 struct rootfs_link {
 	const char *path; /* absolute in the container */
 	const char *name; /* relative to /dev, or NULL; as above */
 	const char *target;
-};
-
-struct rootfs_dir {
-	const char *name; /* relative to /dev, made in it before it is attached */
 };
 
 struct rootfs_sysctl {
@@ -97,13 +96,14 @@ struct rootfs_sysctl {
 
 struct rootfs_plan {
 	const char *root_path; /* absolute */
-	enum rootfs_opener root_opener;
 	enum rootfs_move move;
-	bool has_userns;
+	bool parent_opens; /* the root, if it can: the child is in a user namespace */
 	uint64_t host_propagation; /* of the host's tree in the child's mount namespace, recursive */
 	uint64_t root_propagation; /* of the root's clone, recursive */
 	uint64_t last_propagation; /* of "/" when all is done, with MS_REC or not; 0: none */
 	bool is_readonly;
+	bool dev_is_readonly; /* once all is in it */
+	bool has_cgroupns;
 
 	struct rootfs_mount *mounts;
 	uint32_t mount_count;
@@ -112,7 +112,7 @@ struct rootfs_plan {
 	struct rootfs_idmap *idmaps;
 	uint32_t idmap_count;
 
-	struct rootfs_dir *dev_dirs;
+	const char **dev_dirs; /* relative to /dev, made in it before it is attached */
 	uint32_t dev_dir_count;
 	struct rootfs_device *devices;
 	uint32_t device_count;
@@ -123,7 +123,7 @@ struct rootfs_plan {
 
 	const char **masked; /* absolute */
 	uint32_t masked_count;
-	const char *mask_label; /* context= of the mask, or NULL */
+	struct mount_fs mask; /* covers directories: empty, read-only, one for all of them */
 	const char **readonly;
 	uint32_t readonly_count;
 	struct rootfs_sysctl *sysctls;

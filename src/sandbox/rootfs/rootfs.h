@@ -16,11 +16,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sys/mounter.h"
 
-struct cgroup_plan;
 struct err;
 struct rootfs_plan;
 
@@ -29,8 +29,8 @@ struct rootfs {
 	struct mounter mounter;
 	int proc_fd;   /* borrowed */
 	int root_fd;   /* the root's mount: detached after prepare or -EBADF, attached after build */
+	bool cannot_mknod; /* found out: devices are bound instead */
 	int dev_fd;    /* root of the file system at /dev when we made it, or -EBADF */
-	int pts_fd;    /* root of the devpts at /dev/pts when we made it, or -EBADF */
 	int *sources;  /* for each mount of the plan what the parent opened, or -EBADF */
 	uint32_t source_count;
 };
@@ -65,8 +65,7 @@ int rootfs_build(const struct rootfs_plan *plan, struct rootfs *rootfs, struct e
  * Context: child, once it is in its cgroup and its cgroup namespace. Does nothing, without a system
  * call, when the plan has none.
  */
-int rootfs_mount_cgroups(const struct rootfs_plan *plan, const struct cgroup_plan *cgroup,
-			 struct rootfs *rootfs, struct err *e);
+int rootfs_mount_cgroups(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
 
 /**
  * rootfs_open_ptmx() - the ptmx of the container's own devpts, for a new terminal
@@ -81,11 +80,11 @@ int rootfs_open_ptmx(const struct rootfs_plan *plan, const struct rootfs *rootfs
  * rootfs_bind_console() - show @slave_fd, from TIOCGPTPEER and never from a path (CVE-2025-52565),
  * as /dev/console
  */
-int rootfs_bind_console(const struct rootfs_plan *plan, const struct rootfs *rootfs, int slave_fd,
+int rootfs_bind_console(const struct rootfs_plan *plan, struct rootfs *rootfs, int slave_fd,
 			struct err *e);
 
 /** rootfs_pivot() - make the root "/" and let go of the host's mounts; cwd is "/" afterwards. */
 int rootfs_pivot(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
 
-/** rootfs_finish() - sysctls, read-only and masked paths, read-only root, propagation of "/". */
+/** rootfs_finish() - sysctls, read-only and masked paths, read-only root; cwd stays "/". */
 int rootfs_finish(const struct rootfs_plan *plan, struct rootfs *rootfs, struct err *e);
