@@ -49,6 +49,8 @@ struct host {
 
 	/* kept for the walls, filled by their probe() */
 	bool has_seccomp_filter;
+	unsigned seccomp_flags;        /* SECCOMP_FILTER_FLAG_* that the kernel knows */
+	unsigned seccomp_filter_count; /* that we are under ourselves */
 	bool has_selinux;
 	bool selinux_is_enforcing;
 	bool has_apparmor;

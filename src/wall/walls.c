@@ -2,10 +2,12 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "plan/plan.h"
+#include "wall/seccomp/wall.h"
 #include "wall/wall.h"
 
 /* The order here is the order inside a stage. */
 const struct wall *const walls[] = {
+	&seccomp_wall,
 	NULL,
 };
 

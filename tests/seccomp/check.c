@@ -76,17 +76,17 @@ void check_read(const char *path, enum seccomp_arch arch, const struct check_cap
 		give_up(&e);
 }
 
-struct bpf_program check_compile(const struct seccomp_profile *profile,
+struct seccomp_filter check_compile(const struct seccomp_profile *profile,
 				 const struct seccomp_options *options, struct arena *arena)
 {
 	struct seccomp_filter filter;
-	struct bpf_program program;
+	struct seccomp_filter program;
 	struct err e = { 0 };
 
 	if (seccomp_compile(profile, options, arena, &filter, &e) < 0)
 		give_up(&e);
-	program = (struct bpf_program){ filter.insns, filter.count };
-	if (!bpf_check(program)) {
+	program = (struct seccomp_filter){ filter.insns, filter.count };
+	if (!filter_check(program)) {
 		(void)err_set(&e, EINVAL, "the kernel would refuse the filter");
 		give_up(&e);
 	}

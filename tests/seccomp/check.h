@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "bpf.h"
+#include "wall/seccomp/filter.h"
 #include "wall/seccomp/profile.h"
 #include "wall/seccomp/seccomp_filter.h"
 
@@ -39,7 +39,7 @@ void check_read(const char *path, enum seccomp_arch arch, const struct check_cap
 		struct arena *arena, struct seccomp_profile *ret_profile);
 
 /** check_compile() - its filter, checked as the kernel would, or exit. */
-struct bpf_program check_compile(const struct seccomp_profile *profile,
+struct seccomp_filter check_compile(const struct seccomp_profile *profile,
 				 const struct seccomp_options *options, struct arena *arena);
 
 /**

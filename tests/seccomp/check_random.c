@@ -9,8 +9,9 @@
 #include "check.h"
 #include "eval.h"
 #include "plain.h"
-#include "prove.h"
 #include "random.h"
+#include "wall/seccomp/filter.h"
+#include "wall/seccomp/prove.h"
 
 #define CALLS_PER_PROFILE 1000
 
@@ -22,7 +23,7 @@ struct totals {
 };
 
 static bool agrees_with_eval(struct random *random, const struct seccomp_profile *profile,
-			     const struct seccomp_options *options, struct bpf_program program)
+			     const struct seccomp_options *options, struct seccomp_filter program)
 {
 	for (unsigned i = 0; i < CALLS_PER_PROFILE; i++) {
 		struct seccomp_data data, laid_out;
@@ -30,7 +31,7 @@ static bool agrees_with_eval(struct random *random, const struct seccomp_profile
 
 		random_call(random, profile, &data);
 		laid_out = check_laid_out(&data);
-		ours = bpf_run(program, &laid_out, NULL);
+		ours = filter_run(program, &laid_out, NULL);
 		theirs = eval(profile, options, &data);
 		if (ours != theirs) {
 			check_show(&data, ours, theirs);
@@ -47,7 +48,7 @@ static bool check_one(struct random *random, struct totals *totals)
 					   .no_enosys = !random_below(random, 4) };
 	struct seccomp_data example;
 	struct seccomp_profile profile;
-	struct bpf_program program, plain;
+	struct seccomp_filter program, plain;
 	own_arena struct arena arena = { 0 };
 	unsigned long pair_count;
 	enum proof proof;
@@ -57,15 +58,15 @@ static bool check_one(struct random *random, struct totals *totals)
 	random_profile(random, &arena, &profile);
 	program = check_compile(&profile, &options, &arena);
 	plain = plain_compile(&profile, &options, plain_insns);
-	proof = prove(program, plain, &example, &pair_count);
+	proof = filter_prove(program, plain, NULL, &example, &pair_count);
 	totals->pairs += pair_count;
 	totals->insns += program.count;
 	totals->plain_insns += plain.count;
 	totals->proved += proof == PROOF_EQUAL;
 	totals->undecided += proof == PROOF_NONE;
 	if (proof == PROOF_DIFFERENT)
-		check_show(&example, bpf_run(program, &example, NULL),
-			   bpf_run(plain, &example, NULL));
+		check_show(&example, filter_run(program, &example, NULL),
+			   filter_run(plain, &example, NULL));
 	totals->calls += CALLS_PER_PROFILE;
 	if (!agrees_with_eval(random, &profile, &options, program))
 		return false;

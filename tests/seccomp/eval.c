@@ -130,7 +130,7 @@ static enum answer ask(const struct question *q, const struct seccomp_rule *rule
 	if (sub) {
 		struct seccomp_cond call = { .op = SECCOMP_OP_EQ, .value = sub->value };
 
-		if (!cond_holds(&call, width_of(q, 0), q->data->args[0]))
+		if (!cond_holds(&call, WIDTH_INT, q->data->args[0]))
 			return ANSWER_NO;
 		answer = ANSWER_YES;
 	}

@@ -351,7 +351,7 @@ static void put_x86_64(struct writer *w, uint32_t newer)
 	give(w, w->profile->default_verdict);
 }
 
-struct bpf_program plain_compile(const struct seccomp_profile *profile,
+struct seccomp_filter plain_compile(const struct seccomp_profile *profile,
 				 const struct seccomp_options *options, struct sock_filter *insns)
 {
 	struct writer w = { .profile = profile, .options = options, .insns = insns };
@@ -375,5 +375,5 @@ struct bpf_program plain_compile(const struct seccomp_profile *profile,
 		label_here(&w, &other);
 	}
 	give(&w, SECCOMP_RET_KILL_THREAD);
-	return (struct bpf_program){ insns, w.count };
+	return (struct seccomp_filter){ insns, w.count };
 }

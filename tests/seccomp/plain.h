@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "bpf.h"
+#include "wall/seccomp/filter.h"
 
 struct seccomp_options;
 struct seccomp_profile;
@@ -12,5 +12,5 @@ struct seccomp_profile;
 #define PLAIN_INSN_COUNT_MAX 400000
 
 /** plain_compile() - into @insns, room for PLAIN_INSN_COUNT_MAX. */
-struct bpf_program plain_compile(const struct seccomp_profile *profile,
+struct seccomp_filter plain_compile(const struct seccomp_profile *profile,
 				 const struct seccomp_options *options, struct sock_filter *insns);

@@ -341,7 +341,7 @@ static int emit(struct compiler *compiler, const uint16_t *entries, unsigned cou
 			       "that the kernel takes", SECCOMP_INSN_COUNT_MAX);
 	*ret_filter = (struct seccomp_filter){
 		.insns = emit_start(&emitter),
-		.count = (uint16_t)emitter.count,
+		.count = emitter.count,
 	};
 	return 0;
 }

@@ -48,7 +48,8 @@ bool match_init(struct matcher *matcher, unsigned rule_count, struct arena *aren
 	if (matcher->state_capacity > STATE_COUNT_MAX)
 		matcher->state_capacity = STATE_COUNT_MAX;
 	matcher->cut_capacity = WORD_COUNT * match_interval_count(rule_count);
-	matcher->rules = arena_new_array(arena, struct match_rule, rule_count);
+	/* One more, in which match_add() looks at a rule before it is known to count. */
+	matcher->rules = arena_new_array(arena, struct match_rule, rule_count + 1);
 	matcher->states = arena_new_array(arena, struct match_state, matcher->state_capacity);
 	matcher->cuts = arena_new_array(arena, uint32_t, matcher->cut_capacity);
 	matcher->intervals = arena_new_array(arena, struct interval, matcher->cut_capacity);
@@ -141,13 +142,13 @@ enum match_added match_add(struct matcher *matcher, uint32_t verdict,
 	struct match_rule *rule = &matcher->rules[matcher->rule_count];
 	bool is_conditional = mux_call;
 
-	if (matcher->rule_count == matcher->rule_capacity)
-		return MATCH_FULL;
 	rule->verdict = verdict;
 	rule->open = 0;
 	rule->low = 0;
-	if (mux_call)
+	if (mux_call) {
 		add_test(rule, &call, width);
+		rule->low |= 1; /* always an int, whatever rules are compared at */
+	}
 	for (unsigned i = 0; i < count; i++) {
 		if (is_vacuous(&conds[i], width) || (mux_call && !conds[i].arg))
 			continue;
@@ -164,6 +165,8 @@ enum match_added match_add(struct matcher *matcher, uint32_t verdict,
 	}
 	if (!is_conditional)
 		return MATCH_UNCONDITIONAL;
+	if (matcher->rule_count == matcher->rule_capacity)
+		return MATCH_FULL;
 	matcher->rule_count++;
 	return MATCH_ADDED;
 }

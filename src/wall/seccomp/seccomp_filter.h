@@ -20,8 +20,8 @@ struct seccomp_options {
 };
 
 struct seccomp_filter {
-	struct sock_filter *insns;
-	uint16_t count;
+	const struct sock_filter *insns;
+	unsigned count;
 };
 
 /**

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "bpf.h"
+#include "wall/seccomp/filter.h"
 
 #define WORD_COUNT (sizeof(struct seccomp_data) / sizeof(uint32_t))
 
@@ -18,14 +18,14 @@ static bool holds(uint16_t code, uint32_t accumulator, uint32_t k)
 	}
 }
 
-uint32_t bpf_run(struct bpf_program program, const struct seccomp_data *data, unsigned *steps)
+uint32_t filter_run(struct seccomp_filter filter, const struct seccomp_data *data, unsigned *steps)
 {
 	uint32_t accumulator = 0, words[WORD_COUNT];
 	unsigned at = 0, count = 0;
 
 	memcpy(words, data, sizeof(words));
 	for (;;) {
-		const struct sock_filter *insn = &program.insns[at++];
+		const struct sock_filter *insn = &filter.insns[at++];
 
 		count++;
 		switch (insn->code) {
@@ -49,10 +49,10 @@ uint32_t bpf_run(struct bpf_program program, const struct seccomp_data *data, un
 	}
 }
 
-static bool check_insn(struct bpf_program program, unsigned at)
+static bool check_insn(struct seccomp_filter filter, unsigned at)
 {
-	const struct sock_filter *insn = &program.insns[at];
-	unsigned left = program.count - at - 1; /* instructions after this one */
+	const struct sock_filter *insn = &filter.insns[at];
+	unsigned left = filter.count - at - 1; /* instructions after this one */
 
 	switch (insn->code) {
 	case BPF_LD | BPF_W | BPF_ABS:
@@ -74,13 +74,13 @@ static bool check_insn(struct bpf_program program, unsigned at)
 	}
 }
 
-bool bpf_check(struct bpf_program program)
+bool filter_check(struct seccomp_filter filter)
 {
-	if (!program.count)
+	if (!filter.count)
 		return false;
-	for (unsigned at = 0; at < program.count; at++) {
-		if (!check_insn(program, at))
+	for (unsigned at = 0; at < filter.count; at++) {
+		if (!check_insn(filter, at))
 			return false;
 	}
-	return program.insns[program.count - 1].code == (BPF_RET | BPF_K);
+	return filter.insns[filter.count - 1].code == (BPF_RET | BPF_K);
 }

@@ -1,6 +1,9 @@
+#include <stdlib.h>
 #include <string.h>
 
-#include "prove.h"
+#include "base/own.h"
+#include "wall/seccomp/diagram.h"
+#include "wall/seccomp/prove.h"
 
 #define WORD_COUNT      (sizeof(struct seccomp_data) / sizeof(uint32_t))
 #define OTHER_COUNT_MAX 4096
@@ -19,7 +22,7 @@ struct other {
 };
 
 struct prover {
-	struct bpf_program programs[2];
+	struct seccomp_filter filters[2];
 	struct fact facts[WORD_COUNT];
 	struct other others[WORD_COUNT][OTHER_COUNT_MAX];
 	struct seccomp_data *example;
@@ -274,7 +277,7 @@ static bool branch(struct prover *prover, struct place place, const struct sock_
 static bool walk(struct prover *prover, struct place place)
 {
 	while (!prover->gave_up) {
-		const struct sock_filter *insn = &prover->programs[place.side].insns[place.at];
+		const struct sock_filter *insn = &prover->filters[place.side].insns[place.at];
 
 		switch (insn->code) {
 		case BPF_LD | BPF_W | BPF_ABS:
@@ -302,22 +305,36 @@ static bool walk(struct prover *prover, struct place place)
 	return false;
 }
 
-enum proof prove(struct bpf_program a, struct bpf_program b, struct seccomp_data *ret_example,
-		 unsigned long *ret_pair_count)
+static void look_only_at(struct fact *fact, uint32_t value)
 {
-	static struct prover prover;
+	fact->low = value;
+	fact->high = value;
+}
+
+enum proof filter_prove(struct seccomp_filter a, struct seccomp_filter b,
+			const struct proof_scope *scope, struct seccomp_data *ret_example,
+			unsigned long *ret_pair_count)
+{
+	own_mem struct prover *prover = malloc(sizeof(*prover));
 	bool is_different;
 
-	prover.programs[0] = a;
-	prover.programs[1] = b;
-	prover.example = ret_example;
-	prover.pair_count = 0;
-	prover.gave_up = false;
+	if (!prover)
+		return PROOF_NONE;
+	prover->filters[0] = a;
+	prover->filters[1] = b;
+	prover->example = ret_example;
+	prover->pair_count = 0;
+	prover->gave_up = false;
 	for (unsigned i = 0; i < WORD_COUNT; i++)
-		prover.facts[i] = (struct fact){ .high = UINT32_MAX };
-	is_different = walk(&prover, (struct place){ 0 });
-	*ret_pair_count = prover.pair_count;
-	if (prover.gave_up)
+		prover->facts[i] = (struct fact){ .high = UINT32_MAX };
+	if (scope && scope->is_one_call) {
+		look_only_at(&prover->facts[DIAGRAM_WORD_NUMBER], scope->number);
+		look_only_at(&prover->facts[DIAGRAM_WORD_ARCH], scope->arch);
+	}
+	is_different = walk(prover, (struct place){ 0 });
+	if (ret_pair_count)
+		*ret_pair_count = prover->pair_count;
+	if (prover->gave_up)
 		return PROOF_NONE;
 	return is_different ? PROOF_DIFFERENT : PROOF_EQUAL;
 }
