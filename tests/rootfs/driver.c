@@ -3,7 +3,7 @@
  * ids, walls and a life cycle. For tests/rootfs/run, and for the escape tests that need nothing
  * else.
  *
- *     rootfs-driver [-m MAPS] [-j] [-t] [-c] [-p] [-L LABEL] [-w CALL,...] [-e] BUNDLE PROGRAM [ARG...]
+ *     rootfs-driver [-m MAPS] [-t] [-c] [-p] [-L LABEL] [-w CALLS] [-n N] [-espr] BUNDLE PROGRAM [ARG...]
  *
  *     -m "0 100000 65536"  a user namespace with this map for uids and gids
  *     -r      as a user without privilege would: the parent opens nothing
@@ -14,6 +14,8 @@
  *     -w W    without these system calls: "mount" (the calls of Linux 5.2 and later), "openat2"
  *     -e      explain the plan and leave
  *     -s      stop before pivoting until standard input ends
+ *     -n N    N times, or for 20 seconds, whichever ends first; failures are silent, and the last
+ *             line printed is the number of rounds and how many of them failed
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +33,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -44,6 +47,7 @@
 #include "sandbox/rootfs/plan.h"
 #include "sandbox/rootfs/rootfs.h"
 #include "sys/proc.h"
+#include "sys/selfexe.h"
 
 struct options {
 	const char *map;
@@ -55,6 +59,7 @@ struct options {
 	bool no_pivot;
 	bool explains;
 	bool stops;
+	unsigned rounds;
 };
 
 /* The stand-in for the cgroup room: every hierarchy of the host, whole. */
@@ -144,6 +149,7 @@ static void child_terminal(const struct rootfs_plan *plan, struct rootfs *rootfs
 	struct err e = { 0 };
 	int zero = 0;
 	int ptmx_fd, slave_fd;
+	int status;
 	pid_t pid;
 
 	ptmx_fd = rootfs_open_ptmx(plan, rootfs, &e);
@@ -156,11 +162,12 @@ static void child_terminal(const struct rootfs_plan *plan, struct rootfs *rootfs
 		die(&(struct err){ .text = "TIOCGPTPEER" }, "terminal");
 	if (rootfs_bind_console(plan, rootfs, slave_fd, &e) < 0)
 		die(&e, "console");
+	/* we are process 1, whose end is the end of all: the workload is another */
 	pid = fork();
-	if (pid == 0) {
+	if (pid > 0) {
 		(void)close(slave_fd);
 		drain(ptmx_fd);
-		_exit(0);
+		_exit(waitpid(pid, &status, 0) < 0 || status ? 1 : 0);
 	}
 	(void)close(ptmx_fd);
 	for (int i = 0; i < 3; i++)
@@ -222,24 +229,66 @@ static void plan_fill(struct plan *plan, struct host *host, const struct spec *s
 	plan->ns.new_flags &= ~CLONE_NEWTIME;
 }
 
+static int once(const struct plan *plan, int proc_fd, const struct options *options, char **argv)
+{
+	struct rootfs rootfs;
+	struct err e = { 0 };
+	int status = 1;
+	int go[2];
+	pid_t pid;
+
+	if (rootfs_prepare(plan->rootfs, proc_fd, &rootfs, &e) < 0)
+		die(&e, "prepare");
+	if (pipe2(go, O_CLOEXEC) < 0)
+		exit(1);
+	pid = (pid_t)syscall(SYS_clone, plan->ns.new_flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid < 0) {
+		perror("clone");
+		exit(1);
+	}
+	if (pid == 0)
+		_exit(child_run(plan, &rootfs, options, go[0], argv));
+	rootfs_release(&rootfs);
+	if (options->map) {
+		write_map(proc_fd, pid, options->map);
+		(void)!write(go[1], "g", 1);
+	}
+	(void)close(go[0]);
+	(void)close(go[1]);
+	if (waitpid(pid, &status, 0) < 0)
+		exit(1);
+	return status;
+}
+
+static int repeat(const struct plan *plan, int proc_fd, const struct options *options, char **argv)
+{
+	time_t end = time(NULL) + 20;
+	unsigned round, failed = 0;
+
+	(void)!freopen("/dev/null", "w", stderr);
+	for (round = 0; round < options->rounds && time(NULL) < end; round++)
+		failed += once(plan, proc_fd, options, argv) != 0;
+	printf("%u rounds, %u failed\n", round, failed);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	struct arena arena = { 0 };
-	struct rootfs rootfs;
 	struct host host = { 0 };
 	struct spec spec = { 0 };
 	struct plan plan = { .arena = &arena };
 	struct json_object *document = NULL;
 	struct err e = { 0 };
 	char path[4096];
-	int go[2];
 	int proc_fd;
 	int status;
 	int opt;
-	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+m:L:w:rtcpes")) != -1) {
+	if (selfexe_protect(argv, "rootfs-driver", &e) < 0)
+		die(&e, "own program file");
+	while ((opt = getopt(argc, argv, "+m:L:w:n:rtcpes")) != -1) {
 		switch (opt) {
 		case 'm':
 			options.map = optarg;
@@ -249,6 +298,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			options.without = optarg;
+			break;
+		case 'n':
+			options.rounds = (unsigned)atoi(optarg);
 			break;
 		case 'r':
 			options.is_rootless = true;
@@ -295,24 +347,8 @@ int main(int argc, char **argv)
 	proc_fd = proc_open_root(&e);
 	if (proc_fd < 0)
 		die(&e, "procfs");
-	if (rootfs_prepare(plan.rootfs, proc_fd, &rootfs, &e) < 0)
-		die(&e, "prepare");
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return 1;
-	pid = (pid_t)syscall(SYS_clone, plan.ns.new_flags | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid < 0) {
-		perror("clone");
-		return 1;
-	}
-	if (pid == 0)
-		_exit(child_run(&plan, &rootfs, &options, go[0], argv + optind + 1));
-	rootfs_release(&rootfs);
-	if (options.map) {
-		write_map(proc_fd, pid, options.map);
-		(void)!write(go[1], "g", 1);
-	}
-	(void)close(go[1]);
-	if (waitpid(pid, &status, 0) < 0)
-		return 1;
+	if (options.rounds)
+		return repeat(&plan, proc_fd, &options, argv + optind + 1);
+	status = once(&plan, proc_fd, &options, argv + optind + 1);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
