@@ -81,6 +81,13 @@ class Bundle:
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               stdin=subprocess.DEVNULL, timeout=30)
 
+    def run_raw(self, script, *flags):
+        """Standard output of a run that may take a while and fail as it likes."""
+        self.write()
+        return subprocess.run([DRIVER, *self.flags, *flags, self.path, '/bin/sh', '-c', script],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60).stdout
+
     def out(self, script, *flags):
         done = self.run(script, *flags)
         assert done.returncode == 0, f'exit {done.returncode}: {done.stderr.strip()} {done.stdout}'

@@ -192,7 +192,7 @@ static int cover_paths(const struct rootfs_plan *plan, struct rootfs *rootfs, st
 		if (r < 0)
 			return err_wrap(e, r, "make '%s' read-only", plan->readonly[i]);
 	}
-	for (uint32_t i = 0; r == 0 && i < plan->masked_count; i++) {
+	for (uint32_t i = 0; r == 0 && GUARD(E41) && i < plan->masked_count; i++) {
 		r = mask_path(plan, rootfs, &mask, plan->masked[i], e);
 		if (r < 0)
 			(void)err_wrap(e, r, "mask '%s'", plan->masked[i]);

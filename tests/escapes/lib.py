@@ -1,0 +1,77 @@
+"""What the escape tests share. A test is a program ENN-name here that ends with 0 when the runtime
+holds, 1 when it does not, 77 when it cannot tell. A line "# guard: NAME" in it says which guard
+(src/sys/guard.h) makes it fail when it is left out of the build."""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
+from bundle import BUILD, BUSYBOX, DRIVER, Bundle, own_mounts  # noqa: E402,F401
+
+ROUNDS = 10000  # or 20 seconds of them
+SWAP = os.path.join(BUILD, 'tests/escapes/swap')
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def skip(text):
+    print(text, file=sys.stderr)
+    sys.exit(77)
+
+
+@contextlib.contextmanager
+def bundle(name):
+    """A bundle beside a directory "outside" that nobody may change."""
+    if not own_mounts():
+        skip('needs root, busybox and a mount namespace')
+    base = tempfile.mkdtemp(prefix='gabion-escape.')
+    try:
+        os.chmod(base, 0o755)
+        b = Bundle(base, name)
+        # no network namespace: making one is most of a round's time
+        b.config['linux']['namespaces'] = [{'type': t} for t in ('mount', 'pid')]
+        b.outside = os.path.join(base, 'outside')
+        os.mkdir(b.outside)
+        with open(os.path.join(b.outside, 'marker'), 'w') as f:
+            f.write('host')
+        yield b
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def outside_is_clean(b, *also):
+    """Nothing was made or removed outside of the root."""
+    there = sorted(os.listdir(b.outside))
+    if there != sorted(('marker', *also)):
+        fail(f'outside of the root there is now: {there}')
+    with open(os.path.join(b.outside, 'marker')) as f:
+        if f.read() != 'host':
+            fail('a file outside of the root was written to')
+
+
+@contextlib.contextmanager
+def swapping(a, b):
+    """An attacker exchanges two names all the while."""
+    attacker = subprocess.Popen([SWAP, a, b])
+    try:
+        yield
+    finally:
+        attacker.kill()
+        attacker.wait()
+
+
+def race(b, script='true', *flags):
+    """Many rounds against whoever attacks. Returns what they printed; tells of them."""
+    out = b.run_raw(script, '-n', str(ROUNDS), *flags)
+    rounds = out.rsplit('\n', 2)[-2]
+    print(rounds, file=sys.stderr)
+    if rounds.startswith('0 rounds'):
+        fail('no round was run')
+    return out
