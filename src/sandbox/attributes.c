@@ -180,6 +180,13 @@ int attributes_set(const struct plan *plan, const struct child *self, struct err
 	return 0;
 }
 
+int attributes_bind_first(const struct plan *plan, struct err *e)
+{
+	return plan->request.is_exec ?
+		       attributes_set_affinity(plan->spec->process.cpu_affinity_initial, e) :
+		       0;
+}
+
 int attributes_join_keyring(const struct plan *plan, const struct child *self, struct err *e)
 {
 	const char *label = plan->labels.keyring;

@@ -14,6 +14,9 @@ struct plan;
  */
 int attributes_set(const struct plan *plan, const struct child *self, struct err *e);
 
+/** attributes_bind_first() - process.execCPUAffinity.initial. Context: before the cgroup is entered. */
+int attributes_bind_first(const struct plan *plan, struct err *e);
+
 /** attributes_join_keyring() - a session keyring of our own, labelled if the plan says so. */
 int attributes_join_keyring(const struct plan *plan, const struct child *self, struct err *e);
 

@@ -26,6 +26,7 @@
 #include "sandbox/child.h"
 #include "sandbox/creds.h"
 #include "sandbox/namespace.h"
+#include "sandbox/netdevice.h"
 #include "sandbox/network.h"
 #include "sandbox/rootfs/plan.h"
 #include "sandbox/rootfs/rootfs.h"
@@ -152,6 +153,8 @@ static int child_build_rooms(const struct child_world *world, int *ret_terminal_
 		r = sync_send(world->self.sync_fd, SYNC_ROOTFS, 0, e);
 	if (r == 0)
 		r = sync_expect(world->self.sync_fd, SYNC_HOOKS, e);
+	if (r == 0)
+		r = netdevice_settle(world->devices, e);
 	if (r == 0)
 		r = child_run_hooks(world, SPEC_HOOK_CREATE_CONTAINER, e);
 	if (r == 0)

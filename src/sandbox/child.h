@@ -6,6 +6,7 @@
 
 #include "wall/wall.h"
 
+struct netdevices;
 struct plan;
 struct rootfs;
 struct sandbox_request;
@@ -16,6 +17,7 @@ struct child_world {
 	const struct sandbox_request *request;
 	const struct spawn_request *spawn;
 	struct rootfs *rootfs; /* NULL for exec */
+	const struct netdevices *devices; /* that will be ours */
 	struct child self;
 	int start_fd; /* listening start.sock, -EBADF: none */
 	int page_fd;  /* memfd behind self.page, for whoever connects; -EBADF: none */

@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "plan/host.h"
 #include "plan/plan.h"
+#include "sandbox/attributes.h"
 #include "sandbox/cgroup/cgroup.h"
 #include "sandbox/idmap.h"
 #include "sandbox/namespace.h"
@@ -223,6 +224,8 @@ static int namespace_relay_prepare(const struct spawn_request *request, uint64_t
 	const struct plan *plan = request->plan;
 	int r = sync_expect(request->child_sync_fd, SYNC_CGROUP, e);
 
+	if (r == 0)
+		r = attributes_bind_first(plan, e);
 	if (r == 0 && request->cgroup)
 		r = cgroup_enter_self(request->cgroup->tasks_fds, request->cgroup->tasks_count, e);
 	if (r < 0)

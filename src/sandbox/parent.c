@@ -23,6 +23,7 @@
 #include "sandbox/cgroup/cgroup.h"
 #include "sandbox/child.h"
 #include "sandbox/namespace.h"
+#include "sandbox/netdevice.h"
 #include "sandbox/rootfs/plan.h"
 #include "sandbox/rootfs/rootfs.h"
 #include "sandbox/sandbox.h"
@@ -46,6 +47,7 @@ struct workshop {
 	int start_fd;
 	int page_fd;
 	struct wall_page *page;
+	struct netdevices devices;
 	struct rootfs rootfs;
 	bool has_rootfs;
 };
@@ -210,7 +212,9 @@ static int sandbox_converse(const struct plan *plan, const struct sandbox_reques
 			return r;
 		switch (message.type) {
 		case SYNC_ROOTFS:
-			r = sandbox_run_hooks(plan, request, sandbox->pid, e);
+			r = netdevice_move(&shop->devices, sandbox->pid, e);
+			if (r == 0)
+				r = sandbox_run_hooks(plan, request, sandbox->pid, e);
 			if (r == 0)
 				r = sync_send(sandbox->sync_fd, SYNC_HOOKS, 0, e);
 			break;
@@ -270,6 +274,7 @@ static int sandbox_spawn(struct plan *plan, const struct sandbox_request *reques
 				     .request = request,
 				     .spawn = &spawn,
 				     .rootfs = shop->has_rootfs ? &shop->rootfs : NULL,
+				     .devices = &shop->devices,
 				     .self = { .proc_fd = shop->proc_fd,
 					       .sync_fd = shop->child_sync_fd,
 					       .page = shop->page },
@@ -310,7 +315,9 @@ int sandbox_create(struct plan *plan, const struct sandbox_request *request, str
 	r = workshop_open(&shop, plan, e);
 	if (r < 0)
 		return r;
-	r = cgroup_plan_record(plan->cgroup, rec, e);
+	r = netdevice_look(plan, &shop.devices, e);
+	if (r == 0)
+		r = cgroup_plan_record(plan->cgroup, rec, e);
 	if (r == 0)
 		r = walls_prepare(plan, rec, e);
 	if (r < 0)
