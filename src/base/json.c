@@ -106,7 +106,7 @@ int json_read_fd(int fd, const char *name, struct json_object **ret_root, struct
 	return json_parse(bytes, length, name, ret_root, e);
 }
 
-int json_read_at(int dir_fd, const char *path, struct json_object **ret_root, struct err *e)
+int json_bytes_at(int dir_fd, const char *path, char **ret_bytes, size_t *ret_length, struct err *e)
 {
 	own_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
@@ -117,5 +117,17 @@ int json_read_at(int dir_fd, const char *path, struct json_object **ret_root, st
 		return err_sys(e, "stat '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EINVAL, "'%s' is not a regular file", path);
-	return json_read_fd(fd, path, ret_root, e);
+	return json_slurp(fd, path, ret_bytes, ret_length, e);
+}
+
+int json_read_at(int dir_fd, const char *path, struct json_object **ret_root, struct err *e)
+{
+	own_mem char *bytes = NULL;
+	size_t length;
+	int r;
+
+	r = json_bytes_at(dir_fd, path, &bytes, &length, e);
+	if (r < 0)
+		return r;
+	return json_parse(bytes, length, path, ret_root, e);
 }

@@ -28,6 +28,13 @@ int json_parse(const char *bytes, size_t length, const char *name, struct json_o
 int json_read_fd(int fd, const char *name, struct json_object **ret_root, struct err *e);
 
 /**
+ * json_bytes_at() - what json_read_at() parses, for a caller that wants to keep it as well
+ * @ret_bytes: NUL-terminated; to be freed by the caller
+ */
+int json_bytes_at(int dir_fd, const char *path, char **ret_bytes, size_t *ret_length,
+		  struct err *e);
+
+/**
  * json_read_at() - open @path beneath @dir_fd (AT_FDCWD allowed) and parse it
  *
  * Only a regular file is read, so a FIFO cannot make us hang.
