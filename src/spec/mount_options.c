@@ -177,3 +177,8 @@ const char *spec_mount_option(size_t index)
 {
 	return index < sizeof(options) / sizeof(options[0]) ? options[index].word : NULL;
 }
+
+const char *mount_option_word(size_t index)
+{
+	return index < sizeof(options) / sizeof(options[0]) ? options[index].word : NULL;
+}

@@ -31,6 +31,9 @@ extern const struct names personality_names; /* PER_* */
  */
 bool mount_option_apply(const char *option, struct spec_mount *mount);
 
+/** mount_option_word() - all words that mount_option_apply() knows, by index; NULL ends them. */
+const char *mount_option_word(size_t index);
+
 /**
  * path_is_absolute() - fail unless member @key of @place is a path from the root
  */
