@@ -18,12 +18,14 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
 #include "plan/plan.h"
+#include "sandbox/cgroup/cgroup.h"
 
 struct err;
 struct json_object;
@@ -97,6 +99,9 @@ void runtime_state_json(const struct runtime_state *state, struct text *out);
 /** runtime_status_name() - "creating", "created", ... */
 const char *runtime_status_name(enum runtime_status status);
 
+/** runtime_owner_name() - name of a user, or "#UID"; borrowed until the next call. */
+const char *runtime_owner_name(uid_t uid);
+
 /** runtime_list() - all containers of this root, by name. Damaged ones are left out, with a warning
  * in the log. */
 int runtime_list(struct runtime *rt, struct arena *arena, struct runtime_state **ret_states,
@@ -169,7 +174,7 @@ struct runtime_exec_request {
 	const char *process_path; /* process.json; NULL: the config's process with these changes: */
 	struct spec_strings args;
 	struct spec_strings env;  /* added to the config's */
-	struct spec_strings caps; /* added to all five sets but ambient */
+	struct spec_strings caps; /* added to bounding, effective and permitted */
 	const char *cwd;
 	const char *user; /* UID[:GID], numbers only; NULL: the config's */
 	const uint32_t *additional_gids;
@@ -224,6 +229,15 @@ int runtime_pids(struct runtime *rt, const char *id, struct arena *arena, pid_t 
 
 /** runtime_stats_json() - one line as `runc events --stats` prints it. */
 int runtime_stats_json(struct runtime *rt, const char *id, struct text *out, struct err *e);
+
+/* Waits for a container to run out of memory; see cgroup_oom_read() for what reading returns. */
+struct runtime_oom {
+	struct cgroup_oom oom; /* poll oom.fd */
+};
+int runtime_oom_open(struct runtime *rt, const char *id, struct runtime_oom *ret_watch,
+		     struct err *e);
+int runtime_oom_read(struct runtime_oom *watch, struct err *e);
+void runtime_oom_close(struct runtime_oom *watch);
 
 /** runtime_features() - the features document of the spec; depends on this build, not the host. */
 void runtime_features(struct text *out);
