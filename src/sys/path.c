@@ -319,7 +319,9 @@ static int path_make(int root_fd, const char *path, bool is_dir, mode_t mode, bo
 		*ret_made = false;
 
 	/* mostly it is there already, and that is one call */
-	fd = open_by_kernel(root_fd, path, O_PATH, 0);
+	fd = open_by_kernel(root_fd, path, O_PATH | (is_dir ? O_DIRECTORY : 0), 0);
+	if (fd >= 0 && is_dir)
+		return take_fd(&fd);
 	if (fd < 0) {
 		r = walk_to(&walk, root_fd, path, WALK_GOAL_ENTRY, leaf, &fd, e);
 		if (r < 0)

@@ -188,6 +188,7 @@ static int child_run(const struct plan *plan, struct rootfs *rootfs, const struc
 			return 1;
 	}
 	(void)close(go_fd);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)umask(0);
 	if (rootfs_build(room, rootfs, &e) < 0)
 		die(&e, "build");

@@ -228,6 +228,12 @@ static void plan_changes(const struct spec_mount *spec, uint64_t propagation,
 	change_add(mount, top);
 }
 
+static bool wants_idmap(const struct spec_mount *spec)
+{
+	return spec->uid_maps.count || spec->gid_maps.count ||
+	       (spec->ext & (SPEC_MOUNT_IDMAP | SPEC_MOUNT_RIDMAP));
+}
+
 /* A source as an absolute path. */
 static const char *source_path(const struct plan *plan, const char *source)
 {
@@ -245,7 +251,7 @@ static int plan_bind(const struct plan *plan, const struct rootfs_plan *rootfs,
 	mount->kind = ROOTFS_BIND;
 	if (!mount->source) {
 		if (!spec->source)
-			return err_set(e, EINVAL, "mounts[%u].source: a bind mount needs one",
+			return err_set(e, EINVAL, "mounts[%u]: a bind mount needs a source",
 				       spec->index);
 		mount->source = source_path(plan, spec->source);
 		if (!mount->source)
@@ -256,7 +262,7 @@ static int plan_bind(const struct plan *plan, const struct rootfs_plan *rootfs,
 	if (spec->ext & SPEC_MOUNT_SRC_NOFOLLOW)
 		mount->clone_how |= MOUNT_NO_FOLLOW;
 	mount->copies_symlink = spec->ext & SPEC_MOUNT_COPY_SYMLINK;
-	mount->parent_opens = rootfs->parent_opens;
+	mount->parent_opens = rootfs->parent_opens || wants_idmap(spec);
 
 	/*
 	 * The child's clones follow the host's tree, which the child has cut off; the parent's are
@@ -467,7 +473,7 @@ static int plan_idmap(const struct plan *plan, struct rootfs_plan *rootfs,
 	struct rootfs_idmap idmap = { 0 };
 	uint32_t i;
 
-	if (!has_own_maps && !(spec->ext & (SPEC_MOUNT_IDMAP | SPEC_MOUNT_RIDMAP)))
+	if (!wants_idmap(spec))
 		return 0;
 	if (mount->kind != ROOTFS_BIND)
 		return err_set(e, EINVAL, "mounts[%u]: only a bind mount can be idmapped",
@@ -495,7 +501,6 @@ static int plan_idmap(const struct plan *plan, struct rootfs_plan *rootfs,
 		rootfs->idmaps[rootfs->idmap_count++] = idmap;
 	mount->idmap = (int)i;
 	mount->idmap_is_recursive = spec->ext & SPEC_MOUNT_RIDMAP;
-	mount->parent_opens = true;
 	return 0;
 }
 
