@@ -149,21 +149,23 @@ static enum answer ask(const struct question *q, const struct seccomp_rule *rule
 
 /* --- all rules of one call ----------------------------------------------------------------- */
 
+static bool is_mux(unsigned syscall)
+{
+	return !strcmp(syscall_name(syscall), "socketcall") ||
+	       !strcmp(syscall_name(syscall), "ipc");
+}
+
 /* By which sub-call does @rule speak about the call in question? NULL: by none. */
 static const struct sub_call *sub_call_of(const struct question *q, const struct seccomp_rule *rule)
 {
+	if (!is_mux(q->syscall))
+		return NULL;
 	for (unsigned i = 0; i < sizeof(sub_calls) / sizeof(*sub_calls); i++) {
 		if (!strcmp(sub_calls[i].mux, syscall_name(q->syscall)) &&
 		    !strcmp(sub_calls[i].name, syscall_name(rule->syscall)))
 			return &sub_calls[i];
 	}
 	return NULL;
-}
-
-static bool is_mux(unsigned syscall)
-{
-	return !strcmp(syscall_name(syscall), "socketcall") ||
-	       !strcmp(syscall_name(syscall), "ipc");
 }
 
 static bool names(const struct seccomp_profile *profile, unsigned syscall, bool ret_refuses[1])
