@@ -27,6 +27,7 @@
 #include "base/own.h"
 #include "cmd/gabion/app.h"
 #include "cmd/gabion/box.h"
+#include "cmd/gabion/client.h"
 #include "cmd/gabion/doc.h"
 #include "cmd/gabion/frame.h"
 #include "cmd/gabion/logfile.h"
@@ -571,8 +572,7 @@ static void take_down(struct monitor *m)
 
 	if (m->is_made && runtime_delete(&m->app->runtime, m->box->id, true, &ignored) < 0)
 		log_error("%s", ignored.text);
-	if (m->pasta_pid > 0)
-		(void)kill(m->pasta_pid, SIGTERM);
+	network_down(m->app, m->box, m->pasta_pid);
 	root_unmount(&m->root);
 	logfile_close(&m->log);
 	m->listen_fd = fd_close(m->listen_fd);
@@ -583,9 +583,9 @@ static void remove_if_asked(struct monitor *m)
 {
 	struct err ignored = { 0 };
 
-	if (!doc_flag_at(m->box->meta, "HostConfig.AutoRemove"))
-		return;
-	(void)box_forget(m->app, m->box, &ignored);
+	if (doc_flag_at(m->box->meta, "HostConfig.AutoRemove") &&
+	    box_forget(m->app, m->box, &ignored) < 0)
+		log_error("%s", ignored.text);
 }
 
 static void monitor_run(struct app *app, struct box *box, int first_fd)
@@ -609,7 +609,7 @@ static void monitor_run(struct app *app, struct box *box, int first_fd)
 		struct err ignored = { 0 };
 
 		take_down(&m);
-		doc_number(box->state, "ExitCode", STATUS_FAULT);
+		doc_number(box->state, "ExitCode", status_of_fault(&e));
 		doc_text(box->state, "Error", e.text);
 		(void)state_save(&m, "created", "FinishedAt", &ignored);
 		remove_if_asked(&m);

@@ -455,3 +455,11 @@ int network_up(struct app *app, struct box *box, struct json_object *config, pid
 	}
 	return pasta_run(app, box, own, ret_pid, e);
 }
+
+void network_down(struct app *app, struct box *box, pid_t pasta_pid)
+{
+	if (pasta_pid > 0)
+		(void)kill(pasta_pid, SIGTERM);
+	(void)umount2(box_path(app, box, "ns.user"), MNT_DETACH);
+	(void)umount2(box_path(app, box, "ns.net"), MNT_DETACH);
+}

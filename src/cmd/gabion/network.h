@@ -29,5 +29,8 @@ int network_compose(struct app *app, struct box *box, const struct run_options *
 int network_up(struct app *app, struct box *box, struct json_object *config, pid_t *ret_pid,
 	       struct err *e);
 
+/** network_down() - end what network_up() began; @pasta_pid 0: nothing is there */
+void network_down(struct app *app, struct box *box, pid_t pasta_pid);
+
 /** network_has_pasta() - is the program there? */
 bool network_has_pasta(void);

@@ -190,11 +190,12 @@ void root_unmount(struct root *root)
 
 int box_forget(struct app *app, struct box *box, struct err *e)
 {
+	const char *path = arena_printf(&app->arena, "%s/images", app->data);
 	struct image_store store;
 	struct err ignored = { 0 };
 
 	if (!doc_text_at(box->meta, "Gabion.RootDir", NULL) &&
-	    image_store_open(NULL, &store, &ignored) == 0) {
+	    image_store_open(path, &store, &ignored) == 0) {
 		(void)image_drop(&store, box->id, &ignored);
 		image_store_close(&store);
 	}

@@ -41,8 +41,12 @@ static void ago(int64_t then, char *out, size_t size)
 		const char *name;
 	} steps[] = { { 2 * 365 * 86400, 365 * 86400, "years" }, { 60 * 86400, 30 * 86400, "months" },
 		      { 14 * 86400, 7 * 86400, "weeks" },	  { 48 * 3600, 86400, "days" },
-		      { 5400, 3600, "hours" },			  { 90, 60, "minutes" } };
+		      { 7200, 3600, "hours" },			  { 60, 60, "minutes" } };
 
+	if (seconds >= 60 && seconds < 120) {
+		(void)snprintf(out, size, "About a minute");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (seconds < steps[i].least)
 			continue;

@@ -4,6 +4,16 @@
 
 #include "cmd/gabion/table.h"
 
+/* Characters, not bytes. */
+static size_t cell_width(const char *cell)
+{
+	size_t width = 0;
+
+	for (; *cell; cell++)
+		width += ((unsigned char)*cell & 0xc0) != 0x80;
+	return width;
+}
+
 void table_cell(struct table *table, const char *format, ...)
 {
 	char cell[1024];
@@ -17,8 +27,8 @@ void table_cell(struct table *table, const char *format, ...)
 	for (char *c = cell; *c; c++) /* a terminal obeys what a container has put into a name */
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
-	length = strlen(cell);
-	text_append_bytes(&table->cells, cell, length + 1);
+	text_append_bytes(&table->cells, cell, strlen(cell) + 1);
+	length = cell_width(cell);
 	if (length > table->width[column])
 		table->width[column] = length;
 }
@@ -33,7 +43,8 @@ void table_print(struct table *table)
 		if (column + 1 == table->columns)
 			(void)printf("%s\n", cell);
 		else
-			(void)printf("%-*s   ", (int)table->width[column], cell);
+			(void)printf("%s%*s", cell,
+				     (int)(table->width[column] - cell_width(cell) + 3), "");
 		cell += strlen(cell) + 1;
 	}
 	text_release(&table->cells);

@@ -187,7 +187,7 @@ static int mount_parse(struct app *app, const char *text, struct volume *volume,
 /* PATH[:OPTIONS] */
 static int tmpfs_parse(struct app *app, const char *text, struct volume *volume, struct err *e)
 {
-	static const char *const usual[] = { "noexec", "nosuid", "nodev" };
+	static const char *const usual[] = { "noexec", "nosuid", "nodev", "mode=1777" };
 	char *rest = arena_strdup(&app->arena, text), *word;
 
 	if (!rest)

@@ -173,7 +173,7 @@ static void paths_rows(struct view *view)
 	own_mem char *mountinfo = malloc(1 << 20);
 	struct json_object *masked = doc_at(view->config, "linux.maskedPaths");
 	struct json_object *readonly = doc_at(view->config, "linux.readonlyPaths");
-	char path[64], asked[32], text[64];
+	char path[64], asked[32], text[96];
 	own_file FILE *file = NULL;
 	size_t length;
 
@@ -188,7 +188,8 @@ static void paths_rows(struct view *view)
 		       mounted_count(mountinfo, masked, ""));
 	row(view, "masked paths", asked, text);
 	(void)snprintf(asked, sizeof(asked), "%zu", doc_count(readonly));
-	(void)snprintf(text, sizeof(text), "%zu read-only", mounted_count(mountinfo, readonly, "ro"));
+	(void)snprintf(text, sizeof(text), "%zu read-only (the others are not there)",
+		       mounted_count(mountinfo, readonly, "ro"));
 	row(view, "read-only paths", asked, text);
 	row(view, "read-only root", doc_flag_at(view->config, "root.readonly") ? "yes" : "no",
 	    strstr(mountinfo, " / / ro") || strstr(mountinfo, " / ro,") ? "yes" : "no");
@@ -196,13 +197,15 @@ static void paths_rows(struct view *view)
 
 static void cgroup_row(struct view *view)
 {
-	char text[4096] = "", *line;
+	char text[4096] = "", *rest = text, *line, *longest = NULL;
 
+	/* on a host with version 1, each controller has a line; those that are not used say "/" */
 	(void)proc_read(view->pid, "cgroup", text, sizeof(text));
-	line = strrchr(text, ':');
-	if (line)
-		line[strcspn(line, "\n")] = '\0';
-	row(view, "cgroup", doc_text_at(view->config, "linux.cgroupsPath", ""), line ? line + 1 : "");
+	while ((line = strsep(&rest, "\n")))
+		if (strrchr(line, ':') && (!longest || strlen(strrchr(line, ':')) > strlen(longest) + 1))
+			longest = strrchr(line, ':') + 1;
+	row(view, "cgroup", doc_text_at(view->config, "linux.cgroupsPath", ""),
+	    longest ? longest : "");
 }
 
 static int container_walls(struct app *app, const char *word, struct err *e)
