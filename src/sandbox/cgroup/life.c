@@ -27,6 +27,14 @@ static void sleep_ms(unsigned ms)
 	(void)nanosleep(&time, NULL);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* Waits that begin short and grow: 1, 2, 4 ... 100 ms. Return: false when @ms_max is used up. */
 struct patience {
 	unsigned used_ms;
@@ -171,13 +179,16 @@ static const struct cgroup_place *freezer_place(struct cgroup_known *known)
 	return cgroup_place_at(known, place >= 0 ? place : cgroup_place_v2(&known->places));
 }
 
-static bool events_say(struct cgroup_known *known, const struct cgroup_place *place,
-		       const char *line)
+/* Read through the descriptor that is polled: that is how the kernel knows what we have seen. */
+static bool events_say(int events_fd, const char *line)
 {
 	char events[256];
+	ssize_t got = pread(events_fd, events, sizeof(events) - 1, 0);
 
-	return cgroup_read_file(known, place, "cgroup.events", events, sizeof(events)) > 0 &&
-	       strstr(events, line);
+	if (got < 0)
+		return false;
+	events[got] = '\0';
+	return strstr(events, line) != NULL;
 }
 
 static int freeze_v2(struct cgroup_known *known, const struct cgroup_place *place, bool frozen,
@@ -186,7 +197,7 @@ static int freeze_v2(struct cgroup_known *known, const struct cgroup_place *plac
 	const char *want = frozen ? "frozen 1" : "frozen 0";
 	own_fd int events_fd = cgroup_open_file(known, place, "cgroup.events", O_RDONLY);
 	struct pollfd wait = { .fd = events_fd, .events = POLLPRI };
-	struct patience patience = { 0 };
+	uint64_t until_ms = now_ms() + FREEZE_MS_MAX;
 	int r;
 
 	if (events_fd < 0)
@@ -194,12 +205,15 @@ static int freeze_v2(struct cgroup_known *known, const struct cgroup_place *plac
 	r = cgroup_write_file(known, place, "cgroup.freeze", frozen ? "1" : "0");
 	if (r < 0)
 		return cgroup_file_error(place, frozen ? "freeze" : "thaw", "", r, e);
-	while (!events_say(known, place, want)) {
-		if (patience.used_ms >= FREEZE_MS_MAX)
-			return err_set(e, EBUSY, "freeze '%s%s': not all processes stop",
-				       place->mount_point, place->path);
-		(void)poll(&wait, 1, 100);
-		patience.used_ms += 100;
+	while (!events_say(events_fd, want)) {
+		if (now_ms() < until_ms) {
+			(void)poll(&wait, 1, 100);
+			continue;
+		}
+		if (frozen)
+			(void)cgroup_write_file(known, place, "cgroup.freeze", "0");
+		return err_set(e, EBUSY, "%s '%s%s': not all processes %s", frozen ? "freeze" : "thaw",
+			       place->mount_point, place->path, frozen ? "stop" : "go on");
 	}
 	return 0;
 }
