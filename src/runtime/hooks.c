@@ -85,10 +85,10 @@ static int hook_spawn_with(struct hook_run *run, int bundle_fd, posix_spawn_file
 		r = posix_spawn_file_actions_adddup2(actions, run->said_fd, 1);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, run->said_fd, 2);
-	if (!r)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
 	if (!r && bundle_fd >= 0)
 		r = posix_spawn_file_actions_addfchdir_np(actions, bundle_fd);
+	if (!r)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
 	if (!r)
 		r = posix_spawn(&run->pid, run->hook->path, actions, attr, args, env);
 	return -r;
