@@ -7,6 +7,8 @@ import subprocess
 
 BUILD = os.path.abspath(os.environ.get('BUILD', 'build'))
 DRIVER = os.path.join(BUILD, 'tests/rootfs/rootfs-driver')
+OCI = os.path.join(BUILD, 'gabion-oci')
+THROUGH_OCI = os.environ.get('THROUGH') == 'gabion-oci'  # else only its rootfs room, by the driver
 BUSYBOX = next((p for p in ('/bin/busybox', '/usr/bin/busybox') if os.path.exists(p)), None)
 APPLETS = 'sh cat ls mount umount stat id true mkdir readlink touch echo rm tty wc grep dd test ln'
 
@@ -76,9 +78,21 @@ class Bundle:
             json.dump(self.config, f)
 
     def run(self, script, *flags):
+        if THROUGH_OCI and not flags and not self.flags:
+            return self.run_oci(script)
         self.write()
         return subprocess.run([DRIVER, *self.flags, *flags, self.path, '/bin/sh', '-c', script],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL, timeout=30)
+
+    def run_oci(self, script):
+        """The same by the whole runtime."""
+        name = f'bundle-{os.getpid()}'
+        self.config['process'].update({'args': ['/bin/sh', '-c', script], 'env': ['PATH=/bin']})
+        self.config['linux']['cgroupsPath'] = f'/{name}'
+        self.write()
+        return subprocess.run([OCI, '--root', os.path.join(self.path, 'state'), 'run', '-b', self.path,
+                               name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               stdin=subprocess.DEVNULL, timeout=30)
 
     def run_raw(self, script, *flags):
