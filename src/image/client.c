@@ -42,6 +42,18 @@ static int config_take(const struct image_store *store, const struct digest *id,
 	return 0;
 }
 
+static bool is_listed(const char *const *layers, const char *path)
+{
+	for (; *layers; layers++)
+		if (strcmp(*layers, path) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Overlayfs refuses the same directory twice. Of a layer that an image has more than once only the
+ * topmost counts anyway: it hides, or shows, all that the lower one would.
+ */
 static int layers_take(const struct image_store *store, const struct index_image *entry,
 		       struct arena *arena, struct image *image, struct err *e)
 {
@@ -49,17 +61,18 @@ static int layers_take(const struct image_store *store, const struct index_image
 
 	if (!layers)
 		return err_oom(e);
-	for (size_t i = 0; i < entry->layer_count; i++) {
-		const struct index_layer *layer = &entry->layers[entry->layer_count - 1 - i];
+	for (size_t i = entry->layer_count; i-- > 0;) {
+		const char *path = store_path(store, arena, STORE_LAYERS, &entry->layers[i].diff_id);
 
-		layers[i] = store_path(store, arena, STORE_LAYERS, &layer->diff_id);
-		if (!layers[i])
+		if (!path)
 			return err_oom(e);
-		if (access(layers[i], F_OK) < 0)
-			return err_sys(e, "layer '%s'", layers[i]);
+		if (is_listed(layers, path))
+			continue;
+		if (access(path, F_OK) < 0)
+			return err_sys(e, "layer '%s'", path);
+		layers[image->layer_count++] = path;
 	}
 	image->layers = layers;
-	image->layer_count = entry->layer_count;
 	return 0;
 }
 
