@@ -55,7 +55,11 @@ int runtime_pause(struct runtime *rt, const char *id, struct err *e)
 	own_container struct container c = CONTAINER_NONE;
 	int r = open_running(rt, id, "pause", &c, e);
 
-	return r < 0 ? r : cgroup_freeze(&c.record, e);
+	if (r < 0)
+		return r;
+	if (cgroup_is_frozen(&c.record, NULL) > 0)
+		return err_set(e, EINVAL, "cannot pause container '%s': it is paused already", id);
+	return cgroup_freeze(&c.record, e);
 }
 
 int runtime_resume(struct runtime *rt, const char *id, struct err *e)

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 count=0 failures=0
 RUNTIME=${RUNTIME:-$BUILD/gabion-oci}
-work=${VM_SUITE_WORK:-/run/suite}
+work=${VM_SUITE_WORK:-/var/lib/suite}
 mkdir -p $work
 
 # --- results --------------------------------------------------------------------------------------
@@ -132,3 +132,6 @@ run() { rt run --bundle "$work/$1" "$1"; }        # NAME, also the id
 create() { rt create --bundle "$work/$1" "$1" </dev/null >"$work/$1/out" 2>"$work/$1/err" || { cat "$work/$1/err"; return 1; }; }
 launch() { create "$1" && rt start "$1"; }        # NAME
 remove() { rt delete --force "$1"; }
+
+# The cgroups that there are, but for the one folder in which the runtime puts those without a path.
+groups() { find /sys/fs/cgroup -mindepth 1 -type d ! -path /sys/fs/cgroup/gabion; }
