@@ -3,6 +3,7 @@
 count=0 failures=0
 RUNTIME=${RUNTIME:-$BUILD/gabion-oci}
 work=${VM_SUITE_WORK:-/var/lib/suite}
+rm -rf $work
 mkdir -p $work
 
 # --- results --------------------------------------------------------------------------------------
