@@ -1,6 +1,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "sys/guard.h"
 #include "wall/seccomp/diagram.h"
 #include "wall/seccomp/match.h"
 
@@ -128,7 +129,7 @@ static void add_test(struct match_rule *rule, const struct seccomp_cond *cond,
 
 	rule->tests[cond->arg] = test_of(cond);
 	rule->open |= bit;
-	if (width.is_32bit || width.narrow & bit ||
+	if (width.is_32bit || width.narrow & bit || !GUARD(E44) ||
 	    (rule->tests[cond->arg].op == SECCOMP_OP_MASKED &&
 	     !rule->tests[cond->arg].mask[MATCH_HIGH]))
 		rule->low |= bit;

@@ -18,6 +18,7 @@
 #include "plan/host.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
+#include "sys/guard.h"
 #include "wall/seccomp/attach.h"
 #include "wall/seccomp/listener.h"
 #include "wall/seccomp/read.h"
@@ -146,11 +147,12 @@ static int seccomp_plan(struct part *part, const struct spec *spec, const struct
 			struct plan *plan, struct err *e)
 {
 	struct seccomp_part *mine = (struct seccomp_part *)part;
-	struct seccomp_options options = { .compare_wide = is_set(spec, ANNOTATION_WIDE) };
+	struct seccomp_options options = { .compare_wide = is_set(spec, ANNOTATION_WIDE) ||
+							   !GUARD(E08) };
 	struct seccomp_profile *profile;
 	int r;
 
-	if (!spec->os.seccomp)
+	if (!spec->os.seccomp || !GUARD(seccomp))
 		return 0;
 	profile = arena_new(plan->arena, struct seccomp_profile);
 	if (!profile)
@@ -179,7 +181,7 @@ static int seccomp_plan(struct part *part, const struct spec *spec, const struct
 	 * before the capabilities go. With it, the later the better: each call we make after
 	 * loading would have to be in the user's profile.
 	 */
-	part->stage = spec->process.no_new_privs ? STAGE_LAST : STAGE_PRIVILEGED;
+	part->stage = spec->process.no_new_privs && GUARD(E46) ? STAGE_LAST : STAGE_PRIVILEGED;
 	part->is_final_at_exec = part->stage == STAGE_LAST;
 	return 0;
 }
