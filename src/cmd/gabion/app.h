@@ -43,6 +43,7 @@ int pause_command(struct app *app, int argc, char **argv, struct err *e);
 int ps_command(struct app *app, int argc, char **argv, struct err *e);
 int rm_command(struct app *app, int argc, char **argv, struct err *e);
 int run_command(struct app *app, int argc, char **argv, struct err *e);
+int seccomp_command(struct app *app, int argc, char **argv, struct err *e);
 int start_command(struct app *app, int argc, char **argv, struct err *e);
 int stats_command(struct app *app, int argc, char **argv, struct err *e);
 int stop_command(struct app *app, int argc, char **argv, struct err *e);

@@ -46,6 +46,7 @@ static const struct command commands[] = {
 	{ "save", "--output FILE NAME...", "write images to an archive", image_command, false },
 	{ "tag", "NAME NEW", "give an image another name", image_command, false },
 	{ "rmi", "[--force] NAME...", "remove images", image_command, false },
+	{ "seccomp", "VERB [OPTIONS] WORD...", "what a profile allows, and why", seccomp_command, true },
 	{ "host", "[--json]", "what this kernel offers, and cures", host_command, true },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

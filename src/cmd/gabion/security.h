@@ -20,7 +20,7 @@ struct security {
 	bool no_new_privs;
 	bool show_system_paths;   /* systempaths=unconfined: nothing is masked or read-only */
 	bool writable_cgroups;
-	const char *seccomp;      /* NULL: built-in; "unconfined"; a file */
+	const char *seccomp;      /* NULL: built-in; "unconfined"; a file; +NAME,-NAME,@GROUP */
 	const char *apparmor;     /* NULL: default where there is AppArmor; "unconfined"; a profile */
 	bool label_disable;
 	const char *label_user, *label_role, *label_type, *label_level, *label_filetype;
