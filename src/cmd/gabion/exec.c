@@ -79,6 +79,18 @@ static int env_collect(struct app *app, const struct option_list *list, struct s
 	return 0;
 }
 
+/* The list must end where the words do; what follows them in argv are the options. */
+static int args_collect(struct app *app, char **words, int count, struct spec_strings *args,
+			struct err *e)
+{
+	args->items = arena_new_array(&app->arena, const char *, (size_t)count + 1);
+	if (!args->items)
+		return err_oom(e);
+	for (int i = 0; i < count; i++)
+		args->items[args->count++] = words[i];
+	return 0;
+}
+
 static int caps_all(struct app *app, struct spec_strings *caps, struct err *e)
 {
 	caps->items = arena_new_array(&app->arena, const char *, 65);
@@ -109,8 +121,9 @@ static int run(struct app *app, const struct exec_options *options, char **words
 	if (!pid)
 		return err_set(e, ESRCH, "container '%s' is not running", words[0]);
 	request.id = box.id;
-	request.args = (struct spec_strings){ .items = (const char **)(uintptr_t)(words + 1),
-					      .count = (uint32_t)count - 1 };
+	r = args_collect(app, words + 1, count - 1, &request.args, e);
+	if (r < 0)
+		return r;
 	request.cwd = options->workdir;
 	request.has_tty = true;
 	request.tty = options->tty;
