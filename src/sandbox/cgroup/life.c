@@ -308,7 +308,7 @@ int cgroup_is_frozen(const struct record *rec, struct err *e)
 /* --- signals ------------------------------------------------------------------------------ */
 
 /* Frozen processes cannot fork: the list is whole, and nobody can take a pid over meanwhile. */
-static int signal_each(struct cgroup_known *known, int signal, struct err *e)
+static int signal_frozen(struct cgroup_known *known, int signal, struct err *e)
 {
 	bool was_frozen = is_frozen(known);
 	bool froze = !was_frozen && set_frozen(known, true, NULL) == 0;
@@ -323,6 +323,19 @@ static int signal_each(struct cgroup_known *known, int signal, struct err *e)
 	if (froze || (was_frozen && signal == SIGKILL))
 		(void)set_frozen(known, false, NULL);
 	return r;
+}
+
+/*
+ * Most often nobody is left. To freeze and thaw even an empty group of v1 rewrites the kernel's text
+ * twice, where no other group is frozen (static key freezer_active): several milliseconds.
+ */
+static int signal_each(struct cgroup_known *known, int signal, struct err *e)
+{
+	own_mem pid_t *pids = NULL;
+	uint32_t count;
+	int r = cgroup_known_pids(known, &pids, &count, e);
+
+	return r < 0 || !count ? r : signal_frozen(known, signal, e);
 }
 
 static int signal_all(struct cgroup_known *known, int signal, struct err *e)
