@@ -33,7 +33,10 @@ static const char *native_path(const struct spec_process *process)
 	return PATH_DEFAULT;
 }
 
-/* The words are those of Go's os/exec, which Docker and Podman look for. */
+/*
+ * The words are those of Go's os/exec, which Docker and Podman look for. Docker before 23 takes only
+ * "permission denied" for a program that cannot be run.
+ */
 static const char *native_words(int code)
 {
 	switch (code) {
@@ -42,7 +45,7 @@ static const char *native_words(int code)
 	case EACCES:
 		return "permission denied";
 	case EISDIR:
-		return "is a directory";
+		return "permission denied (it is a directory)";
 	case ENOTDIR:
 		return "not a directory";
 	default:

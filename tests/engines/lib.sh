@@ -104,6 +104,11 @@ works()
 	ends "$1" 0 '' "${@:2}"
 }
 
+not()
+{
+	! "$@"
+}
+
 # soon COMMAND...: tries until it succeeds, for at most a third of the patience.
 soon()
 {
