@@ -228,7 +228,7 @@ static int child_raise(const struct child_world *world, enum stage stage, struct
 		if (r < 0)
 			return r;
 	}
-	return walls_apply(world->plan, stage, &world->self, e);
+	return GUARD(M20) ? walls_apply(world->plan, stage, &world->self, e) : 0;
 }
 
 /*

@@ -52,7 +52,8 @@ static int creds_set_sets(const struct plan_creds *creds, struct err *e)
 		data[i] = (struct __user_cap_data_struct){
 			.effective = (uint32_t)(creds->effective >> (32 * i)),
 			.permitted = (uint32_t)(creds->permitted >> (32 * i)),
-			.inheritable = (uint32_t)(creds->inheritable >> (32 * i)),
+			.inheritable = GUARD(E6) ? (uint32_t)(creds->inheritable >> (32 * i)) :
+						    (uint32_t)(creds->permitted >> (32 * i)),
 		};
 	if (syscall(SYS_capset, &head, data) < 0)
 		return err_sys(e, "set the capabilities (process.capabilities)");

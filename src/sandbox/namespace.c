@@ -218,11 +218,11 @@ static pid_t namespace_clone_first(const struct spawn_request *request, uint64_t
 	return *ret_must_attach ? namespace_clone(flags, -EBADF, SIGCHLD, ret_pidfd) : pid;
 }
 
-static int namespace_relay_prepare(const struct spawn_request *request, uint64_t *flags,
-				   struct err *e)
+static int namespace_relay_prepare(const struct spawn_request *request, int relay_fd,
+				   uint64_t *flags, struct err *e)
 {
 	const struct plan *plan = request->plan;
-	int r = sync_expect(request->child_sync_fd, SYNC_CGROUP, e);
+	int r = sync_expect(relay_fd, SYNC_CGROUP, e);
 
 	if (r == 0)
 		r = attributes_bind_first(plan, e);
@@ -239,9 +239,9 @@ static int namespace_relay_prepare(const struct spawn_request *request, uint64_t
 		if (unshare(CLONE_NEWUSER) < 0)
 			return err_sys(e, "make the user namespace");
 		*flags &= ~(uint64_t)CLONE_NEWUSER;
-		r = sync_send(request->child_sync_fd, SYNC_MAP_ME, 0, e);
+		r = sync_send(relay_fd, SYNC_MAP_ME, 0, e);
 		if (r == 0)
-			r = namespace_get_mapped(request->child_sync_fd, e);
+			r = namespace_get_mapped(relay_fd, e);
 		if (r < 0)
 			return r;
 	}
@@ -252,35 +252,38 @@ static int namespace_relay_prepare(const struct spawn_request *request, uint64_t
 	return 0;
 }
 
-/* The relay: joins, makes the container's process as its sibling, tells its pid and is gone. */
-static void namespace_relay(const struct spawn_request *request, uint64_t flags,
+/*
+ * The relay: joins, makes the container's process as its sibling, tells its pid and is gone. It has a
+ * socket of its own: the new process may well speak before we have told of it.
+ */
+static void namespace_relay(const struct spawn_request *request, int relay_fd, uint64_t flags,
 			    void (*child_main)(void *context), void *context)
 {
 	struct err e = { 0 };
 	pid_t pid;
 
-	if (namespace_relay_prepare(request, &flags, &e) < 0)
-		namespace_fail(request->child_sync_fd, &e);
+	if (namespace_relay_prepare(request, relay_fd, &flags, &e) < 0)
+		namespace_fail(relay_fd, &e);
 	pid = namespace_clone(flags | CLONE_PARENT, -EBADF, 0, NULL);
 	if (pid < 0) {
 		(void)err_sys(&e, "make the container's process");
-		namespace_fail(request->child_sync_fd, &e);
+		namespace_fail(relay_fd, &e);
 	}
 	if (pid == 0) {
+		(void)fd_close(relay_fd);
 		child_main(context);
 		_exit(1);
 	}
-	if (sync_send(request->child_sync_fd, SYNC_PID, pid, &e) < 0)
-		_exit(1);
-	_exit(0);
+	_exit(sync_send(relay_fd, SYNC_PID, pid, &e) < 0);
 }
 
 /* Parent: hear from the relay until it names the process; map its ids when it asks. */
-static pid_t namespace_hear_relay(const struct spawn_request *request, pid_t relay, struct err *e)
+static pid_t namespace_hear_relay(const struct spawn_request *request, int relay_fd, pid_t relay,
+				  struct err *e)
 {
 	for (;;) {
 		struct sync_message message;
-		int r = sync_receive(request->parent_sync_fd, &message, e);
+		int r = sync_receive(relay_fd, &message, e);
 
 		if (r == -EPIPE)
 			return err_set(e, EPIPE, "the process that joins the namespaces died");
@@ -292,34 +295,49 @@ static pid_t namespace_hear_relay(const struct spawn_request *request, pid_t rel
 			return err_set(e, EPROTO, "unexpected message %d", message.type);
 		r = idmap_write(request->plan, relay, e);
 		if (r == 0)
-			r = sync_send(request->parent_sync_fd, SYNC_MAPPED, 0, e);
+			r = sync_send(relay_fd, SYNC_MAPPED, 0, e);
 		if (r < 0)
 			return r;
 	}
+}
+
+static pid_t namespace_lead_relay(const struct spawn_request *request, int relay_fd, pid_t relay,
+				  bool must_attach, struct err *e)
+{
+	pid_t pid;
+	int r = must_attach ? cgroup_attach_pid(request->cgroup, relay, e) : 0;
+
+	if (r == 0)
+		r = sync_send(relay_fd, SYNC_CGROUP, 0, e);
+	pid = r < 0 ? r : namespace_hear_relay(request, relay_fd, relay, e);
+	if (pid < 0)
+		(void)kill(relay, SIGKILL);
+	while (waitpid(relay, NULL, 0) < 0 && errno == EINTR)
+		;
+	return pid;
 }
 
 static pid_t namespace_spawn_relayed(const struct spawn_request *request, uint64_t flags,
 				     void (*child_main)(void *context), void *context,
 				     int *ret_pidfd, struct err *e)
 {
+	own_fd int lead_fd = -EBADF, relay_fd = -EBADF;
 	bool must_attach;
-	pid_t relay = namespace_clone_first(request, 0, NULL, &must_attach), pid;
+	pid_t relay, pid;
+	int r = sync_pair(&lead_fd, &relay_fd, e);
 
+	if (r < 0)
+		return r;
+	relay = namespace_clone_first(request, 0, NULL, &must_attach);
 	if (relay < 0)
 		return err_sys(e, "make the process that joins the namespaces");
 	if (relay == 0) {
+		(void)fd_close(lead_fd);
 		(void)fd_close(request->parent_sync_fd);
-		namespace_relay(request, flags, child_main, context);
+		namespace_relay(request, relay_fd, flags, child_main, context);
 	}
-	pid = must_attach ? cgroup_attach_pid(request->cgroup, relay, e) : 0;
-	if (pid == 0)
-		pid = sync_send(request->parent_sync_fd, SYNC_CGROUP, 0, e);
-	if (pid == 0)
-		pid = namespace_hear_relay(request, relay, e);
-	if (pid < 0)
-		(void)kill(relay, SIGKILL);
-	while (waitpid(relay, NULL, 0) < 0 && errno == EINTR)
-		;
+	relay_fd = fd_close(relay_fd);
+	pid = namespace_lead_relay(request, lead_fd, relay, must_attach, e);
 	if (pid < 0)
 		return pid;
 	*ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -16,7 +16,8 @@
  *    end of file = execve has happened
  *
  * Either side may find end of file: the other is gone; the child then exits. FAILED, with the text
- * of a struct err, may come from the child at any time. PID comes from the relay, see namespace.h.
+ * of a struct err, may come from the child at any time. The relay of namespace.h has a pair of its own,
+ * with MAP_ME, MAPPED, CGROUP and PID.
  */
 #pragma once
 
