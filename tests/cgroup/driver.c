@@ -118,7 +118,8 @@ static void enter_and_execute(const struct cgroup_entry *entry, int gate_fd, cha
 	_exit(127);
 }
 
-static pid_t start(const struct cgroup_entry *entry, char **argv, struct err *e)
+/* As the runtime does it: the entry is closed while the child waits with copies of all that is open. */
+static pid_t start(struct cgroup_entry *entry, char **argv, struct err *e)
 {
 	bool must_attach = false;
 	int gate[2];
@@ -145,6 +146,7 @@ static pid_t start(const struct cgroup_entry *entry, char **argv, struct err *e)
 			return r;
 		}
 	}
+	cgroup_entry_close(entry);
 	if (write(gate[1], "", 1) != 1)
 		return err_sys(e, "write");
 	return pid;

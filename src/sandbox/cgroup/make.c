@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -481,7 +482,9 @@ void cgroup_entry_close(struct cgroup_entry *entry)
 	for (uint32_t i = 0; i < entry->tasks_count; i++)
 		(void)fd_close(entry->tasks_fds[i]);
 	entry->tasks_count = 0;
-	/* The helper ends when its socket does. */
+	/* The helper ends when its socket does; that a child of ours still holds it must not matter. */
+	if (entry->helper_fd >= 0)
+		(void)shutdown(entry->helper_fd, SHUT_RDWR);
 	entry->helper_fd = fd_close(entry->helper_fd);
 	if (entry->helper_pid > 0)
 		while (waitpid(entry->helper_pid, NULL, 0) < 0 && errno == EINTR)
