@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "image/beneath.h"
+#include "sys/path.h"
 
 int beneath_open(int dir_fd, const char *path, int flags, mode_t mode, unsigned long long resolve)
 {
@@ -22,6 +23,12 @@ int beneath_open(int dir_fd, const char *path, int flags, mode_t mode, unsigned 
 	do
 		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN)); /* EAGAIN: a rename raced with us */
+	if (fd < 0 && errno == ENOSYS) {
+		/* Before Linux 5.6, or under valgrind: component after component. */
+		fd = path_open(dir_fd, path, flags,
+			       resolve & RESOLVE_NO_SYMLINKS ? PATH_NO_SYMLINKS : 0, NULL);
+		errno = fd < 0 ? (int)-fd : 0;
+	}
 	return fd < 0 ? -errno : (int)fd;
 }
 

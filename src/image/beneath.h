@@ -1,6 +1,6 @@
 /*
  * Opening files whose path somebody else chose: always from a held directory, never out of it.
- * A thin skin over openat2(2); there is no fallback for kernels older than 5.6.
+ * A thin skin over openat2(2), and over sys/path.h where the kernel lacks that.
  */
 #pragma once
 
