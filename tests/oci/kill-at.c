@@ -76,10 +76,11 @@ static bool call_is_done_anyway(long call)
 	return call == SYS_close || call == SYS_munmap || call == SYS_wait4 || call == SYS_waitid;
 }
 
-/* Calls that cannot fail, or that end the program. */
+/* Calls that end the program, and those without which libc does not reach main(). */
 static bool call_is_spared(long call)
 {
-	return call == SYS_exit_group || call == SYS_exit || call == SYS_rt_sigreturn;
+	return call == SYS_exit_group || call == SYS_exit || call == SYS_rt_sigreturn ||
+	       call == SYS_brk || call == SYS_arch_prctl;
 }
 
 #if defined(__x86_64__)
