@@ -250,14 +250,19 @@ static bool sandbox_cgroup_is_first(const struct plan *plan)
 static int sandbox_admit(const struct plan *plan, struct workshop *shop, struct record *rec,
 			 int sync_fd, struct err *e)
 {
-	if (!sandbox_cgroup_is_first(plan)) {
-		int r = cgroup_make(plan->cgroup, rec, &shop->cgroup, e);
+	struct err gone = { 0 };
+	int r;
 
+	if (!sandbox_cgroup_is_first(plan)) {
+		r = cgroup_make(plan->cgroup, rec, &shop->cgroup, e);
 		if (r < 0)
 			return r;
 	}
-	return sync_send_fds(sync_fd, SYNC_CGROUP, shop->cgroup.tasks_fds, shop->cgroup.tasks_count,
-			     e);
+	r = sync_send_fds(sync_fd, SYNC_CGROUP, shop->cgroup.tasks_fds, shop->cgroup.tasks_count,
+			  &gone);
+	if (r == -EPIPE)
+		return 0; /* the child has failed already: what it said of that is heard next */
+	return r < 0 ? err_set(e, -r, "%s", gone.text) : 0;
 }
 
 /* Make the process and see it through to READY. What stands outside is the caller's to undo. */

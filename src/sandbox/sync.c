@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -128,11 +129,17 @@ int sync_receive(int fd, struct sync_message *ret_message, struct err *e)
 				  .msg_iovlen = 1,
 				  .msg_control = space.bytes,
 				  .msg_controllen = sizeof(space.bytes) };
+	bool was_reset = false;
 	ssize_t got;
 
-	do
+	/* A peer that ended with words of ours unread is reported first, once; its own last words are
+	 * still there to be read. */
+	do {
 		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+		if (got >= 0 || (errno != EINTR && (errno != ECONNRESET || was_reset)))
+			break;
+		was_reset |= errno == ECONNRESET;
+	} while (true);
 	if (got < 0 && errno != ECONNRESET)
 		return err_sys(e, "receive from the container's set-up");
 	if (got <= 0)
