@@ -85,7 +85,7 @@ int cgroup_plan_mounts(const struct cgroup_plan *plan, struct arena *arena,
 static void die(const struct err *e, const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, e->text);
-	exit(1);
+	_exit(1); /* no more to be given back */
 }
 
 static void block_calls(const int *calls, size_t count)
@@ -351,5 +351,7 @@ int main(int argc, char **argv)
 	if (options.rounds)
 		return repeat(&plan, proc_fd, &options, argv + optind + 1);
 	status = once(&plan, proc_fd, &options, argv + optind + 1);
+	spec_release(&spec);
+	arena_release(&arena);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
