@@ -472,8 +472,11 @@ int container_open_init(const struct container *c, struct err *e)
 {
 	own_fd int fd = -EBADF;
 
-	if (c->init_pid)
+	if (c->init_pid) {
 		fd = pidfd_open(c->init_pid, 0);
+		if (fd < 0 && errno == ENOSYS)
+			return err_sys(e, "hold the process of container '%s' (needs Linux 5.3)", c->id);
+	}
 	/* looked at after the descriptor was had: it cannot change its process any more */
 	if (fd < 0 || !container_init_alive(c))
 		return err_set(e, ESRCH, "container not running: '%s'", c->id);
