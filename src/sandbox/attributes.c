@@ -17,8 +17,10 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "plan/host.h"
 #include "plan/plan.h"
 #include "sandbox/attributes.h"
+#include "sys/guard.h"
 #include "sys/proc.h"
 #include "wall/wall.h"
 
@@ -80,17 +82,6 @@ static int attributes_set_rlimits(const struct spec_process *process, struct err
 				       (unsigned long long)limit->hard);
 	}
 	return 0;
-}
-
-static int attributes_set_oom(const struct spec_process *process, const struct child *self,
-			      struct err *e)
-{
-	char text[16];
-
-	if (!process->has_oom_score_adj)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%d", process->oom_score_adj);
-	return proc_write(self->proc_fd, "self/oom_score_adj", text, e);
 }
 
 static int attributes_set_scheduler(const struct spec_scheduler *wanted, struct err *e)
@@ -162,8 +153,8 @@ int attributes_set(const struct plan *plan, const struct child *self, struct err
 	int r;
 
 	r = attributes_set_rlimits(process, e);
-	if (r == 0)
-		r = attributes_set_oom(process, self, e);
+	if (r == 0 && !plan->host->is_rootless)
+		r = attributes_set_oom(plan, self, e);
 	if (r == 0)
 		r = attributes_set_scheduler(process->scheduler, e);
 	if (r == 0)
@@ -178,6 +169,23 @@ int attributes_set(const struct plan *plan, const struct child *self, struct err
 		return err_sys(e, "set the personality (linux.personality)");
 	(void)umask(process->user.has_umask ? (mode_t)process->user.umask : 0022);
 	return 0;
+}
+
+int attributes_hide(struct err *e)
+{
+	if (prctl(PR_SET_DUMPABLE, !GUARD(E5), 0, 0, 0) < 0)
+		return err_sys(e, "become untraceable");
+	return 0;
+}
+
+int attributes_set_oom(const struct plan *plan, const struct child *self, struct err *e)
+{
+	char text[16];
+
+	if (!plan->spec->process.has_oom_score_adj)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%d", plan->spec->process.oom_score_adj);
+	return proc_write(self->proc_fd, "self/oom_score_adj", text, e);
 }
 
 int attributes_bind_first(const struct plan *plan, struct err *e)

@@ -14,6 +14,12 @@ struct plan;
  */
 int attributes_set(const struct plan *plan, const struct child *self, struct err *e);
 
+/** attributes_hide() - no process but root's may look into us, until execve. Context: any. */
+int attributes_hide(struct err *e);
+
+/** attributes_set_oom() - process.oomScoreAdj. Before attributes_hide() where we are not root. */
+int attributes_set_oom(const struct plan *plan, const struct child *self, struct err *e);
+
 /** attributes_bind_first() - process.execCPUAffinity.initial. Context: before the cgroup is entered. */
 int attributes_bind_first(const struct plan *plan, struct err *e);
 

@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -287,6 +286,29 @@ static int child_close_rest(unsigned preserve_count, struct err *e)
 	return 0;
 }
 
+/*
+ * Until execve no process of the container may look into us or our descriptors (CVE-2016-9962). The
+ * files of such a process under /proc are root's: where we are not root, the parent must have written
+ * the id maps, and we our own oom_score_adj, before. No other process is in the new namespaces then;
+ * for exec, where there are, the relay has done this before it joined.
+ */
+static int child_hide_and_enter(const struct child_world *world, struct err *e)
+{
+	const struct plan *plan = world->plan;
+	bool is_late = plan->host->is_rootless && !plan->request.is_exec;
+	int r = 0;
+
+	if (!is_late)
+		r = attributes_hide(e);
+	if (r == 0)
+		r = namespace_enter_rest(world->spawn, e);
+	if (r == 0 && is_late)
+		r = attributes_set_oom(plan, &world->self, e);
+	if (r == 0 && is_late)
+		r = attributes_hide(e);
+	return r;
+}
+
 static int child_become(struct child_world *world, struct err *e)
 {
 	const struct plan *plan = world->plan;
@@ -294,13 +316,10 @@ static int child_become(struct child_world *world, struct err *e)
 	struct native native;
 	int r;
 
-	/* Until execve no process of the container may look into us or our descriptors. */
-	if (prctl(PR_SET_DUMPABLE, !GUARD(E5), 0, 0, 0) < 0)
-		return err_sys(e, "become untraceable");
-	attributes_reset_signals();
-	r = namespace_enter_rest(world->spawn, e);
+	r = child_hide_and_enter(world, e);
 	if (r < 0)
 		return r;
+	attributes_reset_signals();
 	if (setsid() < 0)
 		return err_sys(e, "make a session");
 	r = attributes_join_keyring(plan, &world->self, e);

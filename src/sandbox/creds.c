@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "plan/host.h"
 #include "plan/plan.h"
+#include "sandbox/attributes.h"
 #include "sandbox/creds.h"
 #include "sys/guard.h"
 #include "wall/wall.h"
@@ -92,9 +93,7 @@ int creds_drop(const struct plan *plan, struct err *e)
 	if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "set no_new_privs");
 	/* A change of ids may have made us traceable again (CVE-2016-9962). */
-	if (prctl(PR_SET_DUMPABLE, !GUARD(E5), 0, 0, 0) < 0)
-		return err_sys(e, "stay untraceable");
-	return 0;
+	return attributes_hide(e);
 }
 
 /* The text after "NAME:\t" in /proc/PID/status, or NULL. */

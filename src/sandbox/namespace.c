@@ -226,6 +226,11 @@ static int namespace_relay_prepare(const struct spawn_request *request, int rela
 
 	if (r == 0)
 		r = attributes_bind_first(plan, e);
+	/* Processes of the container that is joined will see us, see child.c. */
+	if (r == 0 && plan->request.is_exec)
+		r = attributes_set_oom(plan, request->self, e);
+	if (r == 0 && plan->request.is_exec)
+		r = attributes_hide(e);
 	if (r == 0 && request->cgroup)
 		r = cgroup_enter_self(request->cgroup->tasks_fds, request->cgroup->tasks_count, e);
 	if (r < 0)

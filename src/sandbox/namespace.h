@@ -12,11 +12,13 @@
 #include <sys/types.h>
 
 struct cgroup_entry;
+struct child;
 struct err;
 struct plan;
 
 struct spawn_request {
 	const struct plan *plan;
+	const struct child *self; /* what the new process will be; the relay acts for it */
 	int parent_sync_fd; /* ends of the pair from sync_pair(); each side closes the other's */
 	int child_sync_fd;
 	const struct cgroup_entry *cgroup; /* to be born in, where it can be; a relay enters its

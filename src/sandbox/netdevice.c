@@ -54,7 +54,7 @@ static int netlink_open(struct err *e)
  * or success. Return: 0, or the kernel's negative errno; @e is left alone, callers know the words.
  */
 static int netlink_ask(int fd, struct request *request,
-		       void (*take)(const struct nlmsghdr *message, void *context), void *context)
+		       void (*take)(struct nlmsghdr *message, void *context), void *context)
 {
 	alignas(8) char reply[REPLY_BYTES_MAX];
 
@@ -69,12 +69,12 @@ static int netlink_ask(int fd, struct request *request,
 		if (got <= 0)
 			return got < 0 ? -errno : -EPIPE;
 		left = (size_t)got;
-		for (const struct nlmsghdr *message = (const struct nlmsghdr *)reply;
+		for (struct nlmsghdr *message = (struct nlmsghdr *)reply;
 		     NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
 			if (message->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (message->nlmsg_type == NLMSG_ERROR)
-				return ((const struct nlmsgerr *)NLMSG_DATA(message))->error;
+				return ((struct nlmsgerr *)NLMSG_DATA(message))->error;
 			if (take)
 				take(message, context);
 			if (!(message->nlmsg_flags & NLM_F_MULTI) && take &&
@@ -84,16 +84,16 @@ static int netlink_ask(int fd, struct request *request,
 	}
 }
 
-static void take_link(const struct nlmsghdr *message, void *context)
+static void take_link(struct nlmsghdr *message, void *context)
 {
 	struct netdevice *device = context;
-	const struct ifinfomsg *info = NLMSG_DATA(message);
+	struct ifinfomsg *info = NLMSG_DATA(message);
 	size_t left = IFLA_PAYLOAD(message);
 
 	if (message->nlmsg_type != RTM_NEWLINK)
 		return;
 	device->index = info->ifi_index;
-	for (const struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
+	for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
 		if (at->rta_type == IFLA_ADDRESS && RTA_PAYLOAD(at) <= sizeof(device->hardware)) {
 			device->hardware_length = (uint8_t)RTA_PAYLOAD(at);
 			memcpy(device->hardware, RTA_DATA(at), RTA_PAYLOAD(at));
@@ -101,19 +101,19 @@ static void take_link(const struct nlmsghdr *message, void *context)
 }
 
 /* Permanent addresses of global scope move along; the kernel makes the others anew. */
-static void take_address(const struct nlmsghdr *message, void *context)
+static void take_address(struct nlmsghdr *message, void *context)
 {
 	struct netdevice *device = context;
-	const struct ifaddrmsg *info = NLMSG_DATA(message);
+	struct ifaddrmsg *info = NLMSG_DATA(message);
 	size_t left = IFA_PAYLOAD(message);
 	struct netdevice_address *address;
-	const struct rtattr *found = NULL;
+	struct rtattr *found = NULL;
 
 	if (message->nlmsg_type != RTM_NEWADDR || (int)info->ifa_index != device->index ||
 	    info->ifa_scope != RT_SCOPE_UNIVERSE || !(info->ifa_flags & IFA_F_PERMANENT) ||
 	    device->address_count == NETDEVICE_ADDRESS_COUNT_MAX)
 		return;
-	for (const struct rtattr *at = IFA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
+	for (struct rtattr *at = IFA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
 		if (at->rta_type == IFA_LOCAL || (at->rta_type == IFA_ADDRESS && !found))
 			found = at;
 	if (!found || RTA_PAYLOAD(found) > sizeof(address->bytes))
@@ -210,7 +210,7 @@ struct search {
 	int index;
 };
 
-static void take_match(const struct nlmsghdr *message, void *context)
+static void take_match(struct nlmsghdr *message, void *context)
 {
 	struct search *search = context;
 	struct netdevice seen = { 0 };

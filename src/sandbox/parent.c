@@ -291,6 +291,7 @@ static int sandbox_spawn(struct plan *plan, const struct sandbox_request *reques
 	struct sandbox sandbox = { .pidfd = -EBADF, .page_fd = -EBADF };
 	int r;
 
+	spawn.self = &world.self;
 	sandbox.pid = namespace_spawn(&spawn, child_main, &world, &sandbox.pidfd, e);
 	if (sandbox.pid < 0)
 		return sandbox.pid;

@@ -213,7 +213,7 @@ static void test_meanings(void **state)
 		struct seccomp_data data = { .nr = meanings[i].number, .arch = meanings[i].arch };
 		own_arena struct arena arena = { 0 };
 		struct seccomp_profile profile;
-		struct seccomp_filter filter;
+		struct seccomp_filter filter = { 0 };
 		struct err e = { 0 };
 		uint32_t verdict;
 
