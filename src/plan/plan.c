@@ -35,23 +35,22 @@ int plan_warn(struct plan *plan, struct err *e, const char *format, ...)
 	return 0;
 }
 
-/* A set asked for, less what cannot be had; each loss is a warning, as the spec wants. */
+/* A set asked for, less what cannot be had; the loss is a warning, as the spec wants. */
 static int plan_take_caps(struct plan *plan, uint64_t asked, uint64_t available, uint64_t *ret_set,
 			  const char *set_name, struct err *e)
 {
-	for (unsigned cap = 0; cap < 64; cap++) {
-		const char *name = spec_cap_name(cap);
-		int r;
+	own_text struct text lost = { 0 };
 
-		if (!(asked & ~available & UINT64_C(1) << cap))
-			continue;
-		r = plan_warn(plan, e, "%s is not available here, left out of the %s set",
-			      name ? name : "a capability", set_name);
-		if (r < 0)
-			return r;
-	}
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (asked & ~available & UINT64_C(1) << cap)
+			text_printf(&lost, " %s", spec_cap_name(cap));
 	*ret_set = asked & available;
-	return 0;
+	if (!lost.length && text_ok(&lost))
+		return 0;
+	if (!text_ok(&lost))
+		return err_oom(e);
+	return plan_warn(plan, e, "not available here, left out of the %s capabilities:%s", set_name,
+			 text_str(&lost));
 }
 
 static int plan_caps(struct plan *plan, struct err *e)
@@ -80,10 +79,11 @@ static int plan_caps(struct plan *plan, struct err *e)
 	if (r == 0)
 		r = plan_take_caps(plan, caps->inheritable, creds->bounding | creds->permitted,
 				   &creds->inheritable, "inheritable", e);
-	/* The kernel raises ambient only what is both permitted and inheritable. */
-	if (r == 0)
-		r = plan_take_caps(plan, caps->ambient, creds->permitted & creds->inheritable,
-				   &creds->ambient, "ambient", e);
+	/*
+	 * The kernel raises ambient only what is inheritable too. Engines from before CVE-2022-24769
+	 * ask for one without the other each time: that is no news to anybody.
+	 */
+	creds->ambient = caps->ambient & creds->permitted & creds->inheritable;
 	for (uint32_t i = 0; r == 0 && i < caps->unknown.count; i++)
 		r = plan_warn(plan, e, "capability '%s' is unknown, ignored", caps->unknown.items[i]);
 	return r;

@@ -18,10 +18,14 @@
 
 static int creds_drop_bounding(const struct plan *plan, struct err *e)
 {
+	/* A user namespace starts with a full set, whatever we have out here. */
+	uint64_t have = plan->spec->os.namespaces[SPEC_NS_USER].is_wanted ? UINT64_MAX :
+									     plan->host->bounding_caps;
+
 	for (unsigned cap = 0; cap <= plan->host->last_cap; cap++) {
 		uint64_t bit = UINT64_C(1) << cap;
 
-		if (plan->creds.bounding & bit || !(plan->host->bounding_caps & bit))
+		if (plan->creds.bounding & bit || !(have & bit))
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return err_sys(e, "drop capability %u from the bounding set", cap);
