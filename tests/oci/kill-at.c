@@ -46,6 +46,7 @@ struct run {
 	pid_t main_pid;
 	int status;
 	struct task tasks[TASK_COUNT_MAX];
+	bool has_begun; /* the program has been executed */
 };
 
 static struct task *run_task(struct run *run, pid_t pid)
@@ -101,6 +102,8 @@ static void task_result(pid_t pid, long result)
 
 static void run_enter(struct run *run, struct task *task, long call)
 {
+	if (!run->has_begun) /* still ourselves, on the way to the program */
+		return;
 	if (!run->follow && task->pid != run->main_pid)
 		return;
 	if (++run->count != run->at || run->strike == STRIKE_NONE)
@@ -142,6 +145,8 @@ static int run_stopped(struct run *run, pid_t pid, int status)
 			run_leave(run, task);
 		return 0;
 	}
+	if (event == PTRACE_EVENT_EXEC)
+		run->has_begun = true;
 	/* a new child stops once; execve ends inside of its call */
 	return event || signal == SIGTRAP || signal == SIGSTOP ? 0 : signal;
 }

@@ -72,11 +72,12 @@ static bool add_rule(struct compiler *compiler, const struct seccomp_rule *rule,
 		     struct match_width width, unsigned mux_call)
 {
 	const struct seccomp_profile *profile = compiler->profile;
+	const struct seccomp_cond *conds;
 
 	if (rule->verdict == profile->default_verdict)
 		return false;
-	switch (match_add(&compiler->matcher, rule->verdict, profile->conds + rule->cond_first,
-			  rule->cond_count, width, mux_call)) {
+	conds = rule->cond_count ? profile->conds + rule->cond_first : NULL;
+	switch (match_add(&compiler->matcher, rule->verdict, conds, rule->cond_count, width, mux_call)) {
 	case MATCH_UNCONDITIONAL:
 		return true;
 	case MATCH_FULL:
